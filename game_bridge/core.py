@@ -1,0 +1,223 @@
+"""The client without a socket: frames in, frames out, answers and events between.
+
+Owns refs, open replies and their calls; knows neither time nor threads. Floor 0 only. Driven by link.py.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from game_bridge import message as wire
+from game_bridge import protocol
+from npc_sdk.errors import ConnectionLost, DuplicateRequest, NpcError, ProtocolError, UnknownRequest
+from npc_sdk.events import Event, ReplyFailed, ReplyFinished, TextDelta, ToolCall, ToolSettled
+from npc_sdk.messages import ImagePart, JsonValue
+
+log = logging.getLogger(__name__)
+
+Settled: TypeAlias = wire.AnswerMessage | NpcError
+
+
+class Refuse(Exception):
+    """Raised by a game's tool callback to refuse a call; the reason is what the NPC is told."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Frames to send; ref is what their answer will carry."""
+
+    ref: int
+    frames: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The outcome of something asked: the answer, or why there is none."""
+
+    ref: int
+    outcome: Settled
+
+
+@dataclass(slots=True)
+class _OpenReply:
+    session_id: str
+    ref: int
+    said: list[str] = field(default_factory=list)
+    calls: set[str] = field(default_factory=set)
+
+
+Happening: TypeAlias = Answered | Event
+
+
+class ClientCore:
+    """One connection's state. Every open reply yields exactly one terminal event, if only from lose."""
+
+    def __init__(self) -> None:
+        self.limits = protocol.DEFAULT_LIMITS
+        self.capabilities: tuple[str, ...] = ()
+        self.npcs: Mapping[str, str] = {}
+        self.is_welcome = False
+        self.lost: NpcError | None = None
+        self._refs = itertools.count(1)
+        self._awaited: set[int] = set()
+        self._replies: dict[str, _OpenReply] = {}
+
+    def ask(self, message: type[wire.Asked], **fields: object) -> Outgoing:
+        """Something whose answer matters. Raises: ConnectionLost once lost; ProtocolError, TooLarge for the fields."""
+        outgoing = self.tell(message, **fields)
+        self._awaited.add(outgoing.ref)
+        return outgoing
+
+    def tell(self, message: type[wire.Asked], **fields: object) -> Outgoing:
+        """Something whose refusal is only logged. Raises: as ask."""
+        self._check_open()
+        ref = next(self._refs)
+        return Outgoing(ref, protocol.encode(protocol.make(message, ref=ref, **fields), limits=self.limits))
+
+    def say(
+        self,
+        session_id: str,
+        request_id: str,
+        text: str,
+        images: Sequence[ImagePart] = (),
+        priority: wire.PriorityName = "player",
+        timeout_s: float | None = None,
+    ) -> Outgoing:
+        """Open a reply. Raises: DuplicateRequest; and as ask."""
+        self._check_open()
+        if request_id in self._replies:
+            raise DuplicateRequest(f"request_id {request_id!r} is open", hint="take a new one for every say")
+        ref = next(self._refs)
+        message = protocol.make(
+            wire.Say,
+            ref=ref,
+            request_id=request_id,
+            session_id=session_id,
+            text=text,
+            images=tuple(image.media_type for image in images),
+            priority=priority,
+            timeout_s=timeout_s,
+        )
+        frames = protocol.encode(message, [image.data for image in images], self.limits)
+        self._replies[request_id] = _OpenReply(session_id, ref)
+        return Outgoing(ref, frames)
+
+    def cancel(self, request_id: str) -> Outgoing:
+        """Raises: UnknownRequest for a reply that is not open; and as ask."""
+        if request_id not in self._replies:
+            raise UnknownRequest(f"request_id {request_id!r} is not open", hint="it may have ended already")
+        return self.tell(wire.Cancel, request_id=request_id)
+
+    def tool_result(
+        self, session_id: str, call_id: str, status: Literal["accepted", "refused"], content: JsonValue
+    ) -> Outgoing:
+        """Raises: UnknownRequest for a call that is not open or was answered; and as ask."""
+        for reply in self._replies.values():
+            if reply.session_id == session_id and call_id in reply.calls:
+                fields = {"session_id": session_id, "call_id": call_id, "status": status, "content": content}
+                outgoing = self.tell(wire.ToolResult, **fields)
+                reply.calls.discard(call_id)
+                return outgoing
+        raise UnknownRequest(f"call_id {call_id!r} is not open", hint="it may have been answered or timed out")
+
+    def receive(self, frames: Sequence[bytes]) -> list[Happening]:
+        """Take one message of the server. One that cannot be read ends the connection."""
+        if self.lost is not None:
+            return []
+        try:
+            message = protocol.decode_server(frames)
+        except NpcError as exc:
+            return self.lose(ProtocolError(f"The server sent what the protocol does not allow: {exc}"))
+        match message:
+            case wire.Error():
+                return self._on_error(message)
+            case wire.Goodbye():
+                return [*self._answer(message), *self.lose(_goodbye_error(message.reason))]
+            case wire.Welcome():
+                return self._on_welcome(message)
+            case wire.Talking() | wire.Left() | wire.StateOk() | wire.Pong():
+                return self._answer(message)
+        return self._on_event(protocol.to_event(message))
+
+    def lose(self, error: NpcError) -> list[Happening]:
+        """The connection is gone: everything open ends now. Once only; later calls find nothing open."""
+        if self.lost is None:
+            self.lost = error
+        happenings: list[Happening] = [Answered(ref, self.lost) for ref in sorted(self._awaited)]
+        happenings += [
+            ReplyFailed(request_id, self.lost, "".join(reply.said)) for request_id, reply in self._replies.items()
+        ]
+        self._awaited.clear()
+        self._replies.clear()
+        return happenings
+
+    def give_up(self, ref: int) -> None:
+        """Nobody waits for this answer any more."""
+        self._awaited.discard(ref)
+
+    def _on_welcome(self, message: wire.Welcome) -> list[Happening]:
+        self.is_welcome = True
+        self.limits = message.limits
+        self.capabilities = message.capabilities
+        self.npcs = {npc.npc_id: npc.name for npc in message.npcs}
+        return self._answer(message)
+
+    def _on_error(self, message: wire.Error) -> list[Happening]:
+        error = protocol.to_error(message)
+        if message.ref in self._awaited:
+            return self._settle(message.ref, error)
+        for request_id, reply in self._replies.items():
+            if reply.ref == message.ref:
+                del self._replies[request_id]
+                return [ReplyFailed(request_id, error, "".join(reply.said))]
+        if isinstance(error, ConnectionLost):
+            return self.lose(error)
+        # a cancel or a tool result that crossed the reply's end on its way: the reply's own events tell the story
+        level = logging.DEBUG if isinstance(error, UnknownRequest) else logging.WARNING
+        log.log(level, "the server refused message %s: %s", message.ref, error)
+        return []
+
+    def _on_event(self, event: Event) -> list[Happening]:
+        reply = self._replies.get(event.request_id)
+        if reply is None:
+            log.warning("%s came for request %s, which is not open", type(event).__name__, event.request_id)
+            return []
+        match event:
+            case TextDelta(text=text):
+                reply.said.append(text)
+            case ToolCall(call=call):
+                reply.calls.add(call.call_id)
+            case ToolSettled(result=result):
+                reply.calls.discard(result.call_id)
+            case ReplyFinished() | ReplyFailed():
+                del self._replies[event.request_id]
+        return [event]
+
+    def _answer(self, message: wire.AnswerMessage) -> list[Happening]:
+        if message.ref in self._awaited:
+            return self._settle(message.ref, message)
+        if message.ref is not None and not isinstance(message, wire.Pong):
+            log.debug("a late %s came for message %d", message.type, message.ref)
+        return []
+
+    def _settle(self, ref: int | None, outcome: Settled) -> list[Happening]:
+        if ref is None:
+            return []
+        self._awaited.discard(ref)
+        return [Answered(ref, outcome)]
+
+    def _check_open(self) -> None:
+        if self.lost is not None:
+            raise ConnectionLost(self.lost.message, hint=self.lost.hint or "connect again") from self.lost
+
+
+def _goodbye_error(reason: wire.GoodbyeReason) -> ConnectionLost:
+    return ConnectionLost(f"The server said goodbye: {reason}", hint="connect again")

@@ -1,0 +1,114 @@
+"""One msgpack map as bytes, and back, with everything refused that another language could read differently.
+
+Owns byte and nesting limits; knows no message type. Called by protocol.py only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgpack
+
+from npc_sdk.errors import ProtocolError, TooLarge
+
+MAX_DEPTH = 16
+INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+_SHOWN_CHARS = 80
+
+
+def clip(value: object) -> str:
+    """The repr of a value, cut to a length that fits an error message."""
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}…"
+
+
+def pack_map(body: Mapping[str, Any], *, max_bytes: int) -> bytes:
+    """Encode one map.
+
+    Raises: ProtocolError for a value that the wire cannot carry, TooLarge over max_bytes.
+    """
+    check_plain(body)
+    try:
+        data: bytes = msgpack.packb(body, use_bin_type=True)
+    except (ValueError, TypeError, OverflowError) as exc:
+        raise ProtocolError(f"The message cannot be packed: {exc}", hint="text must be valid Unicode") from exc
+    _check_size(data, max_bytes)
+    return data
+
+
+def unpack_map(data: bytes, *, max_bytes: int) -> dict[str, Any]:
+    """Decode exactly one map. Every call takes a fresh unpacker, since one that failed is in no defined state.
+
+    Raises: ProtocolError, TooLarge.
+    """
+    _check_size(data, max_bytes)
+    try:
+        body = msgpack.unpackb(
+            data, raw=False, object_pairs_hook=_read_pairs, ext_hook=_refuse_ext, max_ext_len=0, max_bin_len=0
+        )
+    except (ValueError, TypeError, OverflowError, RecursionError) as exc:
+        raise ProtocolError(f"The first frame is no msgpack map: {exc}", hint=f"{len(data)} bytes were read") from exc
+    if not isinstance(body, dict):
+        raise ProtocolError(f"The first frame must be a msgpack map, got {clip(body)}")
+    check_plain(body)
+    return body
+
+
+def check_plain(value: object, place: str = "", depth: int = 0) -> None:
+    """Refuse what JSON cannot say: bytes, NaN, infinities, integers beyond 64 bits, keys that are no strings.
+
+    Raises: ProtocolError, TooLarge when nested deeper than MAX_DEPTH.
+    """
+    if depth > MAX_DEPTH:
+        raise TooLarge(f"{place or 'message'}: nested deeper than {MAX_DEPTH}", hint="flatten the value")
+    if isinstance(value, Mapping):
+        _check_pairs(value, place, depth)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            check_plain(item, f"{place}[{index}]", depth + 1)
+    else:
+        _check_scalar(value, place)
+
+
+def _check_pairs(value: Mapping[Any, Any], place: str, depth: int) -> None:
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise ProtocolError(f"{place or 'message'}: key {clip(key)} is no string")
+        check_plain(item, f"{place}.{key}" if place else key, depth + 1)
+
+
+def _check_scalar(value: object, place: str) -> None:
+    if value is None or isinstance(value, bool | str):
+        return
+    if isinstance(value, int) and INT_MIN <= value <= INT_MAX:
+        return
+    if isinstance(value, float) and math.isfinite(value):
+        return
+    raise ProtocolError(
+        f"{place}: {clip(value)} cannot go over the wire",
+        hint="nil, booleans, 64-bit integers, finite floats, strings, arrays and maps can",
+    )
+
+
+def _check_size(data: bytes, max_bytes: int) -> None:
+    if len(data) > max_bytes:
+        raise TooLarge(
+            f"The message has {len(data)} bytes; {max_bytes} are allowed", hint="send pictures as extra frames"
+        )
+
+
+def _read_pairs(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    for key, value in pairs:
+        if not isinstance(key, str):
+            raise ProtocolError(f"Key {clip(key)} is no string")
+        if key in body:
+            raise ProtocolError(f"Key {clip(key)} appears twice in one map")
+        body[key] = value
+    return body
+
+
+def _refuse_ext(code: int, data: bytes) -> None:
+    raise ProtocolError(f"msgpack extension type {code} ({len(data)} bytes) is not part of the protocol")

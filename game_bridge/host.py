@@ -1,0 +1,75 @@
+"""The seam between the server and what it serves: the part of a world and a session that the bridge calls.
+
+npc_sdk.world.World and npc_sdk.session.Session fit it, and so do the scripted ones in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Literal, Protocol
+
+from npc_sdk.engine.interface import Engine
+from npc_sdk.events import Event
+from npc_sdk.messages import ImagePart, JsonValue
+from npc_sdk.requests import Priority
+
+
+class HostedPersona(Protocol):
+    """What the welcome message says of an NPC."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class HostedSession(Protocol):
+    """One player talking to one NPC."""
+
+    @property
+    def session_id(self) -> str: ...
+
+    @property
+    def greeting(self) -> str: ...
+
+    def say(
+        self,
+        text: str,
+        *,
+        images: tuple[ImagePart, ...] = (),
+        request_id: str | None = None,
+        priority: Priority = Priority.PLAYER,
+        timeout_s: float | None = None,
+    ) -> AsyncIterator[Event]:
+        """The events of one reply, the last of which is terminal."""
+        ...
+
+    def tool_result(
+        self, call_id: str, status: Literal["accepted", "refused"] = "accepted", content: JsonValue = None
+    ) -> None:
+        """Raises: UnknownRequest."""
+        ...
+
+    def cancel(self, request_id: str) -> None:
+        """End the reply soon; its stream then ends in ReplyFinished with reason "cancelled"."""
+        ...
+
+
+class HostedWorld(Protocol):
+    """The cast and its sessions."""
+
+    @property
+    def cast(self) -> Mapping[str, HostedPersona]: ...
+
+    @property
+    def engine(self) -> Engine: ...
+
+    def talk(self, npc_id: str, *, player: str = "Traveller") -> HostedSession:
+        """Raises: UnknownNpc."""
+        ...
+
+    def end(self, session_id: str) -> None:
+        """Raises: UnknownSession."""
+        ...
+
+    def set_state(self, values: Mapping[str, JsonValue], npc_id: str | None = None) -> None:
+        """Raises: RequestError."""
+        ...

@@ -1,0 +1,207 @@
+"""The client's socket on an asyncio loop: sends what the core says, feeds it what comes, notices a server that is gone.
+
+Both faces of client.py stand on it, the blocking one from another thread. Floor 0 only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import zmq
+import zmq.asyncio
+
+from game_bridge import message as wire
+from game_bridge.core import Answered, ClientCore, Happening, Outgoing, Settled
+from npc_sdk.errors import BridgeError, ConnectionLost, NpcError, ProtocolError, UnknownRequest
+from npc_sdk.events import Event, ReplyFailed, ReplyFinished
+from npc_sdk.messages import FunctionCall, ImagePart, JsonValue
+
+log = logging.getLogger(__name__)
+
+_BYE_S = 1.0
+_MAX_FRAME_BYTES = 16 * 2**20
+
+Sink: TypeAlias = Callable[[Event], object]
+Answering = TypeVar("Answering", bound=wire.Answer)
+
+
+class Link:
+    """One connection. Every method belongs to the loop that open ran on."""
+
+    def __init__(self, address: str, timeout_s: float) -> None:
+        self.core = ClientCore()
+        self._address = address
+        self._timeout_s = timeout_s
+        self._waiting: dict[int, asyncio.Future[Settled]] = {}
+        self._sinks: dict[str, Sink] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._heard_s = 0.0
+        self._is_closed = False
+
+    async def open(self, client: str) -> None:
+        """Connect and say hello. Raises: ConnectionLost when nobody answers in time, VersionMismatch, Overloaded."""
+        self._context = zmq.asyncio.Context()
+        self._socket = self._connect()
+        # the monitor says at once what silence would say only after idle_s
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._start(self._pump())
+        try:
+            await self.ask(wire.Welcome, wire.Hello, protocol=wire.PROTOCOL, client=client)
+        except BaseException:
+            await self.close()
+            raise
+        self._start(self._beat())
+
+    async def ask(self, answer: type[Answering], message: type[wire.Asked], **fields: Any) -> Answering:
+        """Send and wait for the answer. Raises: what the server answered; ConnectionLost when timeout_s is over."""
+        outgoing = self.core.ask(message, **fields)
+        future = self._waiting[outgoing.ref] = asyncio.get_running_loop().create_future()
+        self.send(outgoing)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                outcome = await future
+        except TimeoutError as exc:
+            self.core.give_up(outgoing.ref)
+            raise ConnectionLost(
+                f"{self._address} did not answer {message.__name__.lower()} within {self._timeout_s:g} s",
+                hint="is the server running there?",
+            ) from exc
+        finally:
+            self._waiting.pop(outgoing.ref, None)
+        if isinstance(outcome, NpcError):
+            raise outcome
+        if not isinstance(outcome, answer):
+            raise ProtocolError(f"The server answered {message.__name__.lower()} with {outcome.type}")
+        return outcome
+
+    def say(
+        self,
+        sink: Sink,
+        session_id: str,
+        request_id: str,
+        text: str,
+        images: Sequence[ImagePart],
+        priority: wire.PriorityName,
+        timeout_s: float | None,
+    ) -> None:
+        """Open a reply, whose events go to sink. Raises: as ClientCore.say."""
+        outgoing = self.core.say(session_id, request_id, text, images, priority, timeout_s)
+        self._sinks[request_id] = sink
+        self.send(outgoing)
+
+    def cancel(self, request_id: str) -> None:
+        """Raises: UnknownRequest, ConnectionLost."""
+        self.send(self.core.cancel(request_id))
+
+    def tool_result(
+        self, session_id: str, call_id: str, status: Literal["accepted", "refused"], content: JsonValue
+    ) -> None:
+        """Raises: UnknownRequest, ConnectionLost; ProtocolError or TooLarge for the content."""
+        self.send(self.core.tool_result(session_id, call_id, status, content))
+
+    def answer(
+        self, session_id: str, call: FunctionCall, status: Literal["accepted", "refused"], content: JsonValue
+    ) -> None:
+        """tool_result for a callback, which may have taken longer than the call lived; the events tell which."""
+        try:
+            self.tool_result(session_id, call.call_id, status, content)
+        except UnknownRequest as exc:
+            log.info("the answer to %s came too late: %s", call.name, exc)
+
+    def send(self, outgoing: Outgoing) -> None:
+        """Hand frames to libzmq; a full queue means that the server takes nothing, and loses the connection."""
+        # with NOBLOCK the future is done when it comes back
+        error = asyncio.ensure_future(self._socket.send_multipart(outgoing.frames, flags=zmq.NOBLOCK)).exception()
+        if error is not None:
+            self._lose(ConnectionLost(f"{self._address} takes no messages: {error}", hint="connect again"))
+
+    async def close(self) -> None:
+        """Say bye and close; whatever is open ends with ConnectionLost. Can be repeated."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            if self.core.lost is None and self.core.is_welcome:
+                async with asyncio.timeout(_BYE_S):
+                    await self.ask(wire.Goodbye, wire.Bye)
+        except (TimeoutError, BridgeError) as exc:
+            log.debug("no goodbye from %s: %s", self._address, exc)
+        finally:
+            self._lose(ConnectionLost("The client was closed", hint="connect again"))
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            # what mattered was answered; a linger can hang term for ever (router.py)
+            self._context.destroy(linger=0)
+
+    def _connect(self) -> zmq.asyncio.Socket:
+        socket = self._context.socket(zmq.DEALER)
+        socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1_000)
+        socket.setsockopt(zmq.IPV6, int("[" in self._address))
+        try:
+            socket.connect(self._address)
+        except zmq.ZMQError as exc:
+            self._context.destroy(linger=0)
+            raise ConnectionLost(
+                f"{self._address!r} is no address to connect to: {exc}", hint="for example tcp://127.0.0.1:5577"
+            ) from exc
+        return socket
+
+    async def _pump(self) -> None:
+        """Read until the connection is lost; what came before the break is still delivered."""
+        poller = zmq.asyncio.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._monitor, zmq.POLLIN)
+        reason = "The client stopped reading"
+        try:
+            while self.core.lost is None:
+                ready = dict(await poller.poll())
+                await self._read_all()
+                if self._monitor in ready:
+                    reason = f"{self._address} closed the connection"
+                    return
+        except (zmq.ZMQError, RuntimeError) as exc:
+            reason = f"The socket failed: {exc}"
+        finally:
+            self._lose(ConnectionLost(reason, hint="connect again"))
+
+    async def _read_all(self) -> None:
+        while True:
+            try:
+                frames: list[bytes] = await self._socket.recv_multipart(flags=zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._heard_s = asyncio.get_running_loop().time()
+            self._deliver(self.core.receive(frames))
+
+    async def _beat(self) -> None:
+        limits = self.core.limits
+        while self.core.lost is None:
+            self.send(self.core.tell(wire.Ping))
+            await asyncio.sleep(limits.heartbeat_s)
+            if asyncio.get_running_loop().time() - self._heard_s > limits.idle_s:
+                self._lose(ConnectionLost(f"{self._address} was silent for {limits.idle_s:g} s", hint="connect again"))
+
+    def _lose(self, error: NpcError) -> None:
+        self._deliver(self.core.lose(error))
+
+    def _deliver(self, happenings: list[Happening]) -> None:
+        for happening in happenings:
+            if isinstance(happening, Answered):
+                future = self._waiting.get(happening.ref)
+                if future is not None and not future.done():
+                    future.set_result(happening.outcome)
+            else:
+                self._pass_on(happening)
+
+    def _pass_on(self, event: Event) -> None:
+        is_last = isinstance(event, ReplyFinished | ReplyFailed)
+        sink = self._sinks.pop(event.request_id) if is_last else self._sinks[event.request_id]
+        sink(event)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(work))

@@ -1,0 +1,67 @@
+"""One connected game: its sessions, its open replies, the request ids it has used, and what waits to be sent to it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from game_bridge import message as wire
+from game_bridge import protocol
+from game_bridge.host import HostedSession
+from game_bridge.outbox import Outbox
+from game_bridge.reply import Reply
+from npc_sdk.errors import DuplicateRequest, Overloaded, UnknownRequest, UnknownSession
+
+_REMEMBERED_IDS = 1_024
+
+
+class Peer:
+    """State of one connection. number tells connections apart in logs and in the engine's request ids."""
+
+    def __init__(self, identity: bytes, number: int, outbox: Outbox, limits: wire.Limits, now_s: float) -> None:
+        self.identity = identity
+        self.number = number
+        self.outbox = outbox
+        self.last_heard_s = now_s
+        self.sessions: dict[str, HostedSession] = {}
+        self.replies: dict[str, Reply] = {}
+        self._limits = limits
+        self._used: OrderedDict[str, None] = OrderedDict()
+
+    def post(self, message: wire.ServerMessage) -> None:
+        """Queue a message. Raises: ProtocolError, TooLarge."""
+        self.outbox.post(protocol.encode(message, limits=self._limits))
+
+    def has_used(self, request_id: str) -> bool:
+        """Whether this connection has used the id; the oldest of very many are forgotten."""
+        return request_id in self.replies or request_id in self._used
+
+    def claim(self, request_id: str) -> None:
+        """Remember an id as used. Raises: DuplicateRequest."""
+        if self.has_used(request_id):
+            raise DuplicateRequest(f"request_id {request_id!r} was used before", hint="take a new one for every say")
+        self._used[request_id] = None
+        if len(self._used) > _REMEMBERED_IDS:
+            self._used.popitem(last=False)
+
+    def session(self, session_id: str) -> HostedSession:
+        """One of this connection's own sessions. Raises: UnknownSession."""
+        if session_id not in self.sessions:
+            raise UnknownSession(f"session_id {session_id!r} is not open here", hint="open one with talk")
+        return self.sessions[session_id]
+
+    def reply(self, request_id: str) -> Reply:
+        """An open reply. Raises: UnknownRequest."""
+        if request_id not in self.replies:
+            raise UnknownRequest(f"request_id {request_id!r} is not open", hint="it may have ended already")
+        return self.replies[request_id]
+
+    def check_room(self, kind: str, used: int, limit: int) -> None:
+        """Raises: Overloaded when as many as allowed are open."""
+        if used >= limit:
+            raise Overloaded(f"{used} {kind} are open, as many as allowed", hint=f"end one of the {kind} first")
+
+    def forget(self) -> None:
+        """Start over on the same connection."""
+        self.sessions.clear()
+        self.replies.clear()
+        self._used.clear()

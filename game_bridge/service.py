@@ -1,0 +1,180 @@
+"""What the server does for each message of a welcomed client, and how that client's replies and sessions end.
+
+Knows the world and the messages, no socket. Called by server.py from the event loop only; nothing here waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+from game_bridge import message as wire
+from game_bridge import protocol
+from game_bridge.host import HostedWorld
+from game_bridge.peer import Peer
+from game_bridge.reply import Order, Reply
+from game_bridge.settings import BridgeSettings
+from npc_sdk.errors import NpcError, UnknownSession, Unsupported
+from npc_sdk.events import Event, ReplyFailed, ReplyFinished
+from npc_sdk.requests import Priority
+
+log = logging.getLogger(__name__)
+
+SERVER_NAME = "npc-sdk"
+Terminal: TypeAlias = ReplyFinished | ReplyFailed
+OnEnded: TypeAlias = Callable[[str, Terminal], None]
+
+
+class Service:
+    """on_ended hears the end of each request under the client's request_id, also when no client is left to hear it."""
+
+    def __init__(self, world: HostedWorld, settings: BridgeSettings, on_ended: OnEnded | None = None) -> None:
+        self._world = world
+        self._settings = settings
+        self._limits = settings.limits
+        self._on_ended = on_ended
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def welcome(self, ref: int | None) -> wire.Welcome:
+        """The answer to hello. Raises: ProtocolError, TooLarge for a cast that the wire cannot carry."""
+        sees = ("images",) if self._world.engine.info.has_vision else ()
+        npcs = tuple(
+            protocol.make(wire.NpcEntry, npc_id=npc_id, name=persona.name)
+            for npc_id, persona in self._world.cast.items()
+        )
+        return protocol.make(
+            wire.Welcome,
+            ref=ref,
+            protocol=wire.PROTOCOL,
+            server=SERVER_NAME,
+            capabilities=("tools", "state", *sees),
+            limits=self._limits,
+            npcs=npcs,
+        )
+
+    def handle(self, peer: Peer, message: wire.ClientMessage, blobs: Sequence[bytes]) -> None:
+        """Do what a message asks. Raises: NpcError, which refuses the message."""
+        match message:
+            case wire.Say():
+                self._say(peer, message, blobs)
+            case wire.Talk():
+                self._talk(peer, message)
+            case wire.Leave():
+                self._leave(peer, message)
+            case wire.Cancel():
+                peer.reply(message.request_id).cancel()
+            case wire.ToolResult():
+                peer.session(message.session_id).tool_result(message.call_id, message.status, message.content)
+            case wire.State():
+                self._world.set_state(message.values, message.npc_id)
+                peer.post(wire.StateOk(ref=message.ref))
+            case wire.Ping():
+                peer.post(wire.Pong(ref=message.ref))
+            case _:
+                raise AssertionError(f"{message.type} is the server's own business")
+
+    def refuse(self, peer: Peer, address: protocol.Address, error: NpcError) -> None:
+        """Answer a refused message: a new say ends as failed, everything else gets an error."""
+        if address.request_id is None or peer.has_used(address.request_id):
+            peer.post(protocol.error_message(error, address.ref))
+            return
+        peer.claim(address.request_id)
+        self._tell(peer, address.request_id, ReplyFailed(address.request_id, error))
+
+    def retire(self, peer: Peer, error: NpcError | None) -> None:
+        """End a client's replies, as failed with error or as cancelled, and then its sessions."""
+        self._end(peer, list(peer.replies.values()), list(peer.sessions), error)
+        peer.forget()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait for replies and sessions that are still ending."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
+            if late:
+                log.warning("%d replies or sessions did not end within %g s", len(late), timeout_s)
+
+    def _talk(self, peer: Peer, message: wire.Talk) -> None:
+        peer.check_room("sessions", len(peer.sessions), self._limits.max_sessions)
+        session = self._world.talk(message.npc_id, player=message.player)
+        peer.sessions[session.session_id] = session
+        peer.post(
+            protocol.make(
+                wire.Talking,
+                ref=message.ref,
+                session_id=session.session_id,
+                npc_id=message.npc_id,
+                greeting=session.greeting,
+            )
+        )
+
+    def _leave(self, peer: Peer, message: wire.Leave) -> None:
+        session = peer.session(message.session_id)
+        self._end(
+            peer, [reply for reply in peer.replies.values() if reply.session is session], [message.session_id], None
+        )
+        del peer.sessions[message.session_id]
+        peer.post(wire.Left(ref=message.ref, session_id=message.session_id))
+
+    def _say(self, peer: Peer, message: wire.Say, blobs: Sequence[bytes]) -> None:
+        """The id is claimed last: a say that is refused before still ends under its own id."""
+        session = peer.session(message.session_id)
+        peer.check_room("replies", len(peer.replies), self._limits.max_requests)
+        if blobs and not self._world.engine.info.has_vision:
+            raise Unsupported(f"images: the model {self._world.engine.info.name!r} cannot see", hint="send text only")
+        peer.claim(message.request_id)
+        longest_s = self._limits.reply_timeout_s
+        order = Order(
+            request_id=f"{peer.number}.{message.request_id}",
+            text=message.text,
+            images=protocol.images_of(message, blobs),
+            priority=Priority[message.priority.upper()],
+            timeout_s=min(message.timeout_s or longest_s, longest_s),
+        )
+        tell = partial(self._tell, peer, message.request_id)
+        reply = Reply(session, order, tell, grace_s=self._settings.cancel_grace_s)
+        peer.replies[message.request_id] = reply
+        self._keep(reply.task)
+
+    def _tell(self, peer: Peer, request_id: str, event: Event) -> None:
+        """Post an event. One that the wire cannot carry fails its reply; a failure takes the place of a last one."""
+        is_last = isinstance(event, ReplyFinished | ReplyFailed)
+        try:
+            peer.post(protocol.to_message(event, request_id))
+        except NpcError as exc:
+            if not is_last:
+                raise
+            log.exception("request %s: the last event cannot be sent", request_id)
+            peer.post(protocol.to_message(ReplyFailed(request_id, exc), request_id))
+        if isinstance(event, ReplyFinished | ReplyFailed):
+            peer.replies.pop(request_id, None)
+            if self._on_ended is not None:
+                self._on_ended(request_id, event)
+
+    def _end(self, peer: Peer, replies: list[Reply], session_ids: list[str], error: NpcError | None) -> None:
+        for reply in replies:
+            reply.abort(error)
+        if session_ids:
+            log.debug("connection %d: ending %d sessions", peer.number, len(session_ids))
+            self._start(self._end_sessions([reply.task for reply in replies], session_ids))
+
+    async def _end_sessions(self, tasks: list[asyncio.Task[None]], session_ids: list[str]) -> None:
+        """Sessions end after their replies have let go of them, so that what was said is still remembered."""
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._settings.cancel_grace_s)
+        for session_id in session_ids:
+            try:
+                self._world.end(session_id)
+            except UnknownSession:
+                log.warning("session %s had ended already", session_id)
+            except Exception:
+                log.exception("session %s could not be ended", session_id)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._keep(asyncio.get_running_loop().create_task(work))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

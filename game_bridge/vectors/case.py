@@ -1,0 +1,163 @@
+"""The messages and the mistakes that the golden frames are made from. A new message type needs a row here."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgpack
+
+from game_bridge import message as wire
+
+ValidCase: TypeAlias = tuple[str, wire.WireModel, tuple[bytes, ...]]
+InvalidCase: TypeAlias = tuple[str, str, tuple[bytes, ...]]
+
+_PICTURE = bytes.fromhex("89504e470d0a1a0a")
+_REQUEST, _SESSION, _CALL = "q-1", "mara-7", "call-1"
+
+CLIENT_CASES: tuple[ValidCase, ...] = (
+    ("hello", wire.Hello(ref=1, protocol=1, client="my game"), ()),
+    ("talk", wire.Talk(ref=2, npc_id="mara", player="Robin"), ()),
+    ("say", wire.Say(request_id=_REQUEST, session_id=_SESSION, text="Any work?"), ()),
+    (
+        "say with a picture",
+        wire.Say(
+            ref=4,
+            request_id="q-2",
+            session_id=_SESSION,
+            text="¿Qué es esto?",
+            images=("image/png",),
+            priority="nearby",
+            timeout_s=30.0,
+        ),
+        (_PICTURE,),
+    ),
+    ("cancel", wire.Cancel(ref=5, request_id=_REQUEST), ()),
+    (
+        "tool_result accepted",
+        wire.ToolResult(session_id=_SESSION, call_id=_CALL, status="accepted", content={"left": 3, "note": None}),
+        (),
+    ),
+    (
+        "tool_result refused",
+        wire.ToolResult(session_id=_SESSION, call_id=_CALL, status="refused", content="The bag is full."),
+        (),
+    ),
+    ("state", wire.State(ref=8, values={"weather": "rain", "hour": 21, "open": True, "dim": 0.25}, npc_id="mara"), ()),
+    ("leave", wire.Leave(ref=9, session_id=_SESSION), ()),
+    ("ping", wire.Ping(ref=10), ()),
+    ("bye", wire.Bye(ref=11), ()),
+)
+
+SERVER_CASES: tuple[ValidCase, ...] = (
+    (
+        "welcome",
+        wire.Welcome(
+            ref=1,
+            protocol=1,
+            server="npc-sdk",
+            capabilities=("tools", "state", "images"),
+            limits=wire.Limits(),
+            npcs=(wire.NpcEntry(npc_id="mara", name="Mara"),),
+        ),
+        (),
+    ),
+    ("talking", wire.Talking(ref=2, session_id=_SESSION, npc_id="mara", greeting="Come in."), ()),
+    ("text", wire.Text(request_id=_REQUEST, text="There is, "), ()),
+    ("sentence", wire.Sentence(request_id=_REQUEST, index=0, text="There is, if you can row."), ()),
+    (
+        "tool_call",
+        wire.ToolCall(request_id=_REQUEST, call_id=_CALL, name="give_item", arguments={"item": "oar", "count": 2}),
+        (),
+    ),
+    (
+        "tool_settled",
+        wire.ToolSettled(request_id=_REQUEST, call_id=_CALL, name="give_item", status="accepted", content={"left": 3}),
+        (),
+    ),
+    (
+        "finished",
+        wire.Finished(
+            request_id=_REQUEST,
+            text="There is, if you can row.",
+            finish_reason="stop",
+            usage=wire.UsageFields(prompt_tokens=412, cached_tokens=384, completion_tokens=9),
+            timings=wire.TimingFields(queued_s=0.0, prefill_s=0.125, first_token_s=0.25, decode_s=0.5, total_s=0.75),
+        ),
+        (),
+    ),
+    (
+        "failed",
+        wire.Failed(
+            request_id="q-2",
+            code="overloaded",
+            message="8 replies are open",
+            hint="wait for one",
+            retryable=True,
+            text="",
+        ),
+        (),
+    ),
+    ("left", wire.Left(ref=9, session_id=_SESSION), ()),
+    ("state_ok", wire.StateOk(ref=8), ()),
+    ("pong", wire.Pong(ref=10), ()),
+    ("pong unasked", wire.Pong(), ()),
+    (
+        "error",
+        wire.Error(ref=5, code="unknown_request", message="request_id 'q-1' is not open", hint="", retryable=False),
+        (),
+    ),
+    ("goodbye", wire.Goodbye(ref=11, reason="bye"), ()),
+)
+
+
+def _pack(value: object) -> bytes:
+    data: bytes = msgpack.packb(value)
+    return data
+
+
+def _say(**changes: object) -> bytes:
+    body = {"type": "say", "request_id": _REQUEST, "session_id": _SESSION, "text": "hi"}
+    return _pack({**body, **changes})
+
+
+def _nested(depth: int) -> object:
+    return [_nested(depth - 1)] if depth else []
+
+
+INVALID_CASES: tuple[InvalidCase, ...] = (
+    ("empty frame", "protocol", (b"",)),
+    ("no msgpack", "protocol", (b"\xc1",)),
+    ("cut short", "protocol", (_pack({"type": "ping"})[:-1],)),
+    ("bytes after the map", "protocol", (_pack({"type": "ping"}) + b"\x00",)),
+    ("an array", "protocol", (_pack(["ping"]),)),
+    ("no type", "protocol", (_pack({"ref": 1}),)),
+    ("unknown type", "protocol", (_pack({"type": "shout"}),)),
+    ("a server's type", "protocol", (_pack({"type": "pong"}),)),
+    ("type is a number", "protocol", (_pack({"type": 7}),)),
+    ("unknown field", "protocol", (_pack({"type": "ping", "colour": "red"}),)),
+    ("missing field", "protocol", (_pack({"type": "cancel"}),)),
+    ("number as text", "protocol", (_say(text=7),)),
+    ("text as number", "protocol", (_pack({"type": "ping", "ref": "1"}),)),
+    ("boolean as number", "protocol", (_pack({"type": "ping", "ref": True}),)),
+    ("negative ref", "protocol", (_pack({"type": "ping", "ref": -1}),)),
+    ("key twice", "protocol", (b"\x82" + 2 * (_pack("type") + _pack("ping")),)),
+    ("key is a number", "protocol", (b"\x82" + _pack("type") + _pack("ping") + _pack(1) + _pack(1),)),
+    ("key is binary", "protocol", (b"\x81" + _pack(b"type") + _pack("ping"),)),
+    ("binary value", "protocol", (_say(text=b"hi"),)),
+    ("extension type", "protocol", (_pack({"type": "state", "values": {"x": msgpack.ExtType(5, b"\x01")}}),)),
+    ("timestamp", "protocol", (_pack({"type": "state", "values": {"x": msgpack.Timestamp(1)}}),)),
+    ("nan", "protocol", (_pack({"type": "state", "values": {"x": float("nan")}}),)),
+    ("infinity", "protocol", (_say(timeout_s=float("inf")),)),
+    ("65-bit integer", "protocol", (_pack({"type": "state", "values": {"x": 2**64 - 1}}),)),
+    ("text that is not UTF-8", "protocol", (b"\x81" + _pack("type") + b"\xa2\xff\xfe",)),
+    ("a request_id with a space", "protocol", (_say(request_id="q 1"),)),
+    ("a picture that is not announced", "protocol", (_say(), _PICTURE)),
+    ("a picture that does not come", "protocol", (_say(images=["image/png"]),)),
+    ("an empty picture", "protocol", (_say(images=["image/png"]), b"")),
+    ("a picture format that is not accepted", "protocol", (_say(images=["image/gif"]), b"GIF89a")),
+    ("a time-out of zero", "protocol", (_say(timeout_s=0.0),)),
+    ("too many pictures", "too_large", (_say(images=["image/png"] * 5), *[_PICTURE] * 5)),
+    ("text too long", "too_large", (_say(text="x" * 8_001),)),
+    ("nested too deeply", "too_large", (_pack({"type": "state", "values": {"x": _nested(20)}}),)),
+    ("another version", "version", (_pack({"type": "hello", "protocol": 2, "client": "x", "extra": []}),)),
+)

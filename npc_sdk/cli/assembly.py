@@ -1,0 +1,70 @@
+"""Puts a world together for a subcommand: settings, engine, personas; and reads a file of game state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from npc_sdk.errors import SettingsError
+from npc_sdk.settings import Settings, bundled_models
+
+if TYPE_CHECKING:
+    from npc_sdk.engine.interface import Engine
+    from npc_sdk.world import World
+
+Progress = Callable[[int, int, str], None]
+
+
+def read_settings(path: Path | None, *, engine: str | None = None, personas: Path | None = None) -> Settings:
+    """The file's and the environment's settings under those of the command line. Raises: SettingsError."""
+    settings = Settings.load(path)
+    changes: dict[str, Any] = {}
+    if engine:
+        changes["engine"] = settings.engine.model_copy(update={"model": engine})
+    if personas:
+        changes["personas"] = personas
+    return settings.model_copy(update=changes)
+
+
+def open_world(settings: Settings, on_progress: Progress | None = None, *, seed: int | None = None) -> World:
+    """A loaded world with its engine. The caller closes it. Raises: NpcError."""
+    from npc_sdk.world import World
+
+    engine = _open_engine(settings, on_progress)
+    if seed is not None:
+        from npc_sdk.cli.seeded import SeededEngine
+
+        engine = SeededEngine(engine, seed)
+    return World.load(settings.personas_dir(), engine, settings.session)
+
+
+def _open_engine(settings: Settings, on_progress: Progress | None) -> Engine:
+    from npc_sdk.engine.create import create_engine
+
+    chosen = settings.engine
+    return create_engine(
+        bundled_models().get(chosen.model, chosen.model),
+        device=chosen.device,
+        threads=chosen.threads,
+        context_tokens=chosen.context_tokens,
+        cache_bytes=chosen.cache_bytes,
+        dtype=chosen.dtype,
+        tokenizer=chosen.tokenizer,
+        on_progress=on_progress,
+    )
+
+
+def read_state(path: Path | None) -> dict[str, Any]:
+    """The variables of a YAML or JSON file; JSON is YAML too. Raises: SettingsError."""
+    import yaml
+
+    if path is None:
+        return {}
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise SettingsError(f"cannot read the state {str(path)!r}: {exc}", hint="name a YAML or JSON file") from exc
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: holds {type(values).__name__}, not variables", hint='write "place: the forge"')
+    return values

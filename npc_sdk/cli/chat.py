@@ -1,0 +1,99 @@
+"""`npc chat NPC`: a conversation without a game. Acts are shown, and whoever types decides on them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from npc_sdk.cli import option
+from npc_sdk.events import ToolCall
+
+if TYPE_CHECKING:
+    from npc_sdk.cli.terminal import Terminal
+    from npc_sdk.session import Session
+    from npc_sdk.world import World
+
+PROMPT = "> "
+
+
+def chat(
+    npc_id: Annotated[str, typer.Argument(metavar="NPC", help="Whom to talk to: the name of a persona's folder.")],
+    player: option.Player = "Traveller",
+    engine: option.Engine = None,
+    personas: option.Personas = None,
+    state: option.StateFile = None,
+    seed: option.Seed = None,
+    settings: option.SettingsFile = None,
+) -> None:
+    """Talk to one character, without a game.
+
+    Acts are shown, and you answer each with y or n. Lines piped in are said one by one, and all acts are accepted.
+    An empty line or the end of input leaves.
+    """
+    from rich.console import Console
+
+    from npc_sdk.cli.assembly import open_world, read_settings, read_state
+    from npc_sdk.cli.terminal import Terminal, loading
+
+    chosen = read_settings(settings, engine=engine, personas=personas)
+    values = read_state(state)
+    console = Console(highlight=False)
+    with asyncio.Runner() as runner:
+        with loading(console, chosen.engine.model) as on_progress:
+            world = open_world(chosen, on_progress, seed=seed)
+        try:
+            world.set_state(values, npc_id if values else None)
+            session = world.talk(npc_id, player=player)
+            _converse(runner, session, Terminal(world.cast[npc_id].name, console))
+        finally:
+            runner.run(_close(world))
+
+
+def _converse(runner: asyncio.Runner, session: Session, terminal: Terminal) -> None:
+    """Line by line, until an empty one, the end of input or Ctrl-C."""
+    terminal.say(session.greeting)
+    try:
+        while words := _read(PROMPT):
+            runner.run(_reply(session, words, terminal))
+    except KeyboardInterrupt:
+        return
+    finally:
+        terminal.settle()
+
+
+async def _reply(session: Session, words: str, terminal: Terminal) -> None:
+    async with aclosing(session.say(words)) as events:
+        async for event in events:
+            if isinstance(event, ToolCall):
+                terminal.call(event.call)
+                is_allowed = _is_allowed()
+                session.tool_result(
+                    event.call.call_id,
+                    "accepted" if is_allowed else "refused",
+                    None if is_allowed else "The player does not want that.",
+                )
+            else:
+                terminal.show(event)
+
+
+async def _close(world: World) -> None:
+    await world.close()
+
+
+def _is_allowed() -> bool:
+    """Asks whoever types; without a terminal everything is accepted."""
+    if not sys.stdin.isatty():
+        return True
+    return _read("  let it happen? [Y/n] ").casefold() not in ("n", "no")
+
+
+def _read(prompt: str) -> str:
+    """One line; empty at the end of input. The prompt is only shown to a person."""
+    try:
+        return input(prompt if sys.stdin.isatty() else "").strip()
+    except EOFError:
+        return ""

@@ -1,0 +1,88 @@
+"""`npc prompt NPC WORDS`: what the model would be given, part by part, and why each passage is in or out."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from npc_sdk.cli import option
+from npc_sdk.messages import Message
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from npc_sdk.prompt.compile import CompiledPrompt
+    from npc_sdk.prompt.trace import Trace
+
+PIPED_WIDTH = 160  # wide enough for most reasons, so that a piped table has one line a part
+
+
+def prompt(
+    npc_id: Annotated[str, typer.Argument(metavar="NPC", help="Who is spoken to: the name of a persona's folder.")],
+    words: Annotated[str, typer.Argument(help="What the player says.")],
+    state: option.StateFile = None,
+    history: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What was said before; repeat it: the player's line, the character's, and so on.", metavar="LINE"
+        ),
+    ] = None,
+    player: option.Player = "Traveller",
+    engine: option.Engine = None,
+    personas: option.Personas = None,
+    settings: option.SettingsFile = None,
+) -> None:
+    """Show the compiled prompt with the tokens of each part, and why each piece of lore is in or out."""
+    from rich.console import Console
+
+    from npc_sdk.cli.assembly import open_world, read_settings, read_state
+    from npc_sdk.cli.terminal import loading
+
+    chosen = read_settings(settings, engine=engine, personas=personas)
+    values = read_state(state)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    with asyncio.Runner() as runner:
+        with loading(console, chosen.engine.model) as on_progress:
+            world = open_world(chosen, on_progress)
+        try:
+            compiled = world.preview(npc_id, words, player=player, state=values, history=_messages(history or []))
+        finally:
+            runner.run(world.close())
+    _show(compiled, console)
+
+
+def _messages(lines: list[str]) -> tuple[Message, ...]:
+    """The lines as turns, the player's first."""
+    return tuple(Message("assistant" if index % 2 else "user", line) for index, line in enumerate(lines))
+
+
+def _show(compiled: CompiledPrompt, console: Console) -> None:
+    """The prompt itself exactly as it is, then its account."""
+    typer.echo("".join(segment.text for segment in compiled.segments))
+    console.rule(style="dim")
+    console.print(_table(compiled.trace))
+    trace = compiled.trace
+    left = trace.window_tokens - trace.reply_tokens - trace.total_tokens
+    console.print(
+        f"{trace.total_tokens} tokens, and {trace.reply_tokens} kept for the reply, "
+        f"of {trace.window_tokens} in the window: {left} left over"
+    )
+
+
+def _table(trace: Trace) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE)
+    for title in ("part", "name", "tokens", "", "why"):
+        table.add_column(title, justify="right" if title == "tokens" else "left", overflow="fold")
+    for part in trace.parts:
+        mark, colour = ("in", "green") if part.is_in else ("out", "dim")
+        cells = (part.kind, part.name, str(part.tokens or ""), mark, part.why)
+        table.add_row(*(Text(cell) for cell in cells), style=colour)
+    return table

@@ -1,0 +1,120 @@
+"""`npc serve`: a world behind the socket, for a game in another process.
+
+Prints ``loading DONE/TOTAL WHAT`` lines and one ``ready ADDRESS`` line; games that start the server wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from npc_sdk.cli import option
+from npc_sdk.errors import SettingsError
+
+if TYPE_CHECKING:
+    from game_bridge.server import BridgeServer
+    from game_bridge.settings import BridgeSettings
+    from npc_sdk.world import World
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Where to listen; other machines cannot connect yet.")] = None,
+    port: Annotated[int | None, typer.Option(help="0 takes any free port.", min=0, max=65535)] = None,
+    engine: option.Engine = None,
+    personas: option.Personas = None,
+    seed: option.Seed = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write the address here once clients can connect.", metavar="FILE")
+    ] = None,
+    until_input_closes: Annotated[
+        bool, typer.Option("--until-input-closes", help="Stop when standard input closes, as it does if the game dies.")
+    ] = False,
+    settings: option.SettingsFile = None,
+) -> None:
+    """Serve the characters to a game. Ctrl-C stops; open replies are ended first.
+
+    Prints "ready ADDRESS" when clients can connect.
+    """
+    from npc_sdk.cli.assembly import open_world, read_settings
+
+    chosen = read_settings(settings, engine=engine, personas=personas)
+    bridge = _bridge_settings(host or chosen.server.host, chosen.server.port if port is None else port)
+    world = open_world(chosen, _print_progress, seed=seed)
+    asyncio.run(_serve(world, bridge, ready_file, until_input_closes))
+
+
+def _bridge_settings(host: str, port: int) -> BridgeSettings:
+    from game_bridge.settings import BridgeSettings
+
+    return BridgeSettings(address=f"tcp://{host}:{port or '*'}")
+
+
+def _print_progress(done: int, total: int, what: str) -> None:
+    typer.echo(f"loading {done}/{total} {what}")
+
+
+async def _serve(world: World, settings: BridgeSettings, ready_file: Path | None, until_input_closes: bool) -> None:
+    """Serves until a signal, the end of input, or a fault of the server's own."""
+    from game_bridge.server import BridgeServer
+
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    if until_input_closes:
+        _stop_on_closed_input(stop)
+    try:
+        async with BridgeServer(world, settings) as server:
+            _announce(server.address, ready_file)
+            await _until_stopped(server, stop)
+    finally:
+        await world.close()
+
+
+async def _until_stopped(server: BridgeServer, stop: asyncio.Event) -> None:
+    """Raises: whatever broke the server."""
+    tasks = [asyncio.create_task(server.wait()), asyncio.create_task(_wait(stop))]
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in others:
+        task.cancel()
+    for task in done:
+        task.result()
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def _announce(address: str, ready_file: Path | None) -> None:
+    """Says that clients can connect; the file appears whole or not at all."""
+    if ready_file is not None:
+        partial = ready_file.with_name(f"{ready_file.name}.partial")
+        try:
+            partial.write_text(f"{address}\n", encoding="utf-8")
+            partial.replace(ready_file)
+        except OSError as exc:
+            hint = "name a file in a folder that exists"
+            raise SettingsError(f"cannot write the ready file {str(ready_file)!r}: {exc}", hint=hint) from exc
+    typer.echo(f"ready {address}")
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def _stop_on_closed_input(stop: asyncio.Event) -> None:
+    """A thread of its own, since a read from a pipe cannot be awaited everywhere."""
+    loop = asyncio.get_running_loop()
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=watch, daemon=True).start()

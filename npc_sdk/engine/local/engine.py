@@ -1,0 +1,225 @@
+"""The local engine: a quantized model on this machine behind the Engine seam. This is its asyncio side.
+
+Encodes prompts, queues runs, streams what the worker's thread sends back. Made by engine/create.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from npc_sdk.decoding.detokenize import Detokenizer
+from npc_sdk.decoding.sampling import check_sampling
+from npc_sdk.engine.interface import EngineInfo, EngineItem, Generated
+from npc_sdk.engine.local import DEFAULT_CACHE_BYTES
+from npc_sdk.engine.local.config import ModelConfig, load_config
+from npc_sdk.engine.local.decoder import Decoder
+from npc_sdk.engine.local.loader import Progress, load_decoder
+from npc_sdk.engine.local.prefix_cache import PrefixCache
+from npc_sdk.engine.local.profile import find_stops, read_profile
+from npc_sdk.engine.local.runner import CHUNK_TOKENS, Runner
+from npc_sdk.engine.local.scheduler import Scheduler
+from npc_sdk.engine.local.sequence import EndRules, Sequence
+from npc_sdk.engine.local.tokenizer import ModelTokenizer
+from npc_sdk.engine.local.worker import Worker
+from npc_sdk.errors import (
+    DuplicateRequest,
+    ModelFormatError,
+    NpcError,
+    Overloaded,
+    PromptTooLong,
+    RequestError,
+    SettingsError,
+)
+from npc_sdk.requests import GenerateRequest, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one engine takes on. Units: queue and running in requests; running ones hold a cache each."""
+
+    queue: int = 64
+    running: int = 8
+    chunk_tokens: int = CHUNK_TOKENS
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class LocalEngine:
+    """One model, many streams. Fits interface.Engine."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        tokenizer: ModelTokenizer,
+        info: EngineInfo,
+        rules: EndRules,
+        limits: Limits,
+        cache_bytes: int,
+    ) -> None:
+        self._info = info
+        self._tokenizer = tokenizer
+        self._rules = rules
+        self._limits = limits
+        self._open: dict[str, Sequence] = {}
+        self.prefix_cache = PrefixCache(cache_bytes)
+        runner = Runner(decoder, self.prefix_cache, chunk_tokens=limits.chunk_tokens)
+        self._worker = Worker(runner, Scheduler(limits.running))
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        context_tokens: int | None = None,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        dtype: str | None = None,
+        tokenizer: Path | str | None = None,
+        chat_format: str | None = None,
+        tool_format: str | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        on_progress: Progress | None = None,
+    ) -> LocalEngine:
+        """Loads a model folder; blocks for as long as that takes. tokenizer names another folder to take it from.
+
+        Mutates: torch's thread count for the whole process, where threads is given.
+        Raises: SettingsError, ModelFormatError.
+        """
+        folder = Path(path)
+        _check_settings(threads, cache_bytes)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        tokenizer_folder = folder if tokenizer is None else Path(tokenizer)
+        decoder_config = _checked_config(folder, context_tokens)
+        profile = read_profile(
+            folder,
+            decoder_config,
+            tokenizer_folder=tokenizer_folder,
+            chat_format=chat_format,
+            tool_format=tool_format,
+        )
+        words = ModelTokenizer(tokenizer_folder, has_bos=profile.has_bos)
+        _check_vocabulary(words, decoder_config.vocab_size, tokenizer_folder)
+        stops = find_stops(profile, decoder_config, words, folder)
+        decoder = load_decoder(folder, device=device, dtype=dtype, on_progress=on_progress)
+        info = EngineInfo(
+            name=profile.name,
+            context_tokens=context_tokens or decoder_config.context_tokens,
+            chat_format=profile.chat_format,
+            tool_format=profile.tool_format,
+            device=str(decoder.cache_shape.device),
+        )
+        return cls(decoder, words, info, EndRules(stops.ids, stops.texts, words.control_ids), limits, cache_bytes)
+
+    @property
+    def info(self) -> EngineInfo:
+        """What sessions must know of the model."""
+        return self._info
+
+    def count_tokens(self, segments: SequenceOf[Segment]) -> int:
+        """The exact number of prompt tokens that these segments become."""
+        return len(self._tokenizer.encode(segments))
+
+    async def stream(self, request: GenerateRequest) -> AsyncIterator[EngineItem]:
+        """Chunks, then one Generated. Raises: NpcError subclasses; closing the iterator early cancels the run."""
+        inbox: asyncio.Queue[EngineItem | NpcError] = asyncio.Queue()
+        sequence = self._submit(request, inbox)
+        try:
+            while True:
+                item = await inbox.get()
+                if isinstance(item, NpcError):
+                    raise item
+                if isinstance(item, Generated):
+                    del self._open[request.request_id]
+                    yield item
+                    return
+                yield item
+        finally:
+            self._close_stream(sequence)
+
+    def cancel(self, request_id: str) -> None:
+        """Asks a run to end before its next token. Unknown ids are ignored."""
+        sequence = self._open.get(request_id)
+        if sequence is not None:
+            sequence.is_cancelled = True
+            self._worker.wake()
+
+    async def close(self) -> None:
+        """Frees the model. Streams still open end with EngineCrashed."""
+        await asyncio.get_running_loop().run_in_executor(None, self._worker.close)
+
+    def _submit(self, request: GenerateRequest, inbox: asyncio.Queue[EngineItem | NpcError]) -> Sequence:
+        """Checks a request and queues it. Raises: RequestError and its kind, Overloaded, EngineCrashed."""
+        self._check_open(request.request_id)
+        check_sampling(request.sampling)
+        prompt = self._tokenizer.encode(request.segments)
+        room = self._room(prompt, request.request_id)
+        loop = asyncio.get_running_loop()
+
+        def emit(item: EngineItem | NpcError) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(inbox.put_nowait, item)
+
+        detokenizer = Detokenizer(self._tokenizer.decode)
+        sequence = Sequence(request, prompt, room=room, rules=self._rules, detokenizer=detokenizer, emit=emit)
+        self._worker.submit(sequence)
+        self._open[request.request_id] = sequence
+        return sequence
+
+    def _check_open(self, request_id: str) -> None:
+        """Raises: DuplicateRequest, Overloaded."""
+        if request_id in self._open:
+            raise DuplicateRequest(f"request {request_id!r} is running already", hint="give every request its own id")
+        if len(self._open) >= self._limits.queue:
+            raise Overloaded(f"{len(self._open)} requests wait already", hint="ask again when one has ended")
+
+    def _room(self, prompt: SequenceOf[int], request_id: str) -> int:
+        """Tokens left for the reply. Raises: RequestError, PromptTooLong."""
+        if not prompt:
+            raise RequestError(f"request {request_id!r} has an empty prompt", hint="give at least one segment of text")
+        room = self._info.context_tokens - len(prompt)
+        if room < 1:
+            hint = "shorten the history or the lore, or load the model with a larger context_tokens"
+            raise PromptTooLong(f"the prompt takes {len(prompt)} of {self._info.context_tokens} tokens", hint=hint)
+        return room
+
+    def _close_stream(self, sequence: Sequence) -> None:
+        """Cancels what is left of a run whose listener is gone, and frees its id."""
+        request_id = sequence.request.request_id
+        if self._open.get(request_id) is sequence:
+            del self._open[request_id]
+        if not sequence.is_done:
+            sequence.is_cancelled = True
+            self._worker.wake()
+
+
+def _check_settings(threads: int | None, cache_bytes: int) -> None:
+    """Raises: SettingsError."""
+    if threads is not None and threads < 1:
+        raise SettingsError(f"threads is {threads!r}", hint="1 or more; leave it out for torch's choice")
+    if cache_bytes < 0:
+        raise SettingsError(f"cache_bytes is {cache_bytes!r}", hint="0 or more; 0 keeps no caches of ended replies")
+
+
+def _checked_config(folder: Path, context_tokens: int | None) -> ModelConfig:
+    """The folder's config. Raises: ModelFormatError, SettingsError for a window that the model does not have."""
+    config = load_config(folder)
+    if context_tokens is not None and not 1 < context_tokens <= config.context_tokens:
+        hint = f"the model of {folder} has a window of {config.context_tokens}"
+        raise SettingsError(f"context_tokens is {context_tokens!r}", hint=hint)
+    return config
+
+
+def _check_vocabulary(tokenizer: ModelTokenizer, vocab_size: int, folder: Path) -> None:
+    """Raises: ModelFormatError where an id could point past the embedding."""
+    if tokenizer.vocab_size > vocab_size:
+        message = f"the tokenizer of {folder} has {tokenizer.vocab_size} tokens, the model {vocab_size}"
+        raise ModelFormatError(message, hint="take both from the same model")

@@ -1,0 +1,122 @@
+"""How a model wants to be spoken to: chat and tool format, begin token, stop tokens.
+
+From npc_model.json where a folder has one, else deduced; settings override both. Called by engine.py at load.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from npc_sdk.engine.local.config import ModelConfig, read_json
+from npc_sdk.engine.local.tokenizer import ModelTokenizer
+from npc_sdk.errors import ModelFormatError, SettingsError
+
+ChatFormat: TypeAlias = Literal["nemotron", "chatml"]
+ToolFormat: TypeAlias = Literal["nemotron", "hermes"]
+
+PROFILE_FILE = "npc_model.json"
+TOOL_FORMATS: dict[str, ToolFormat] = {"nemotron": "nemotron", "chatml": "hermes"}  # what a chat format goes with
+TURN_ENDS = {"nemotron": "<extra_id_1>", "chatml": "<|im_end|>"}
+TEMPLATE_MARKS: dict[str, ChatFormat] = {"<|im_start|>": "chatml", "<extra_id_1>": "nemotron"}
+ARCHITECTURE_FORMATS: dict[str, ChatFormat] = {"NemotronForCausalLM": "nemotron", "Qwen2ForCausalLM": "chatml"}
+
+
+class ProfileFile(BaseModel):
+    """npc_model.json; every key may be left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = None
+    chat_format: ChatFormat | None = None
+    tool_format: ToolFormat | None = None
+    add_bos: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the engine tells sessions about its model, and whether prompts begin with the begin token."""
+
+    name: str
+    chat_format: str
+    tool_format: str
+    has_bos: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """What ends a reply: token ids, and texts where the vocabulary has no token for them."""
+
+    ids: frozenset[int]
+    texts: tuple[str, ...]
+
+
+def read_profile(
+    folder: Path, config: ModelConfig, *, tokenizer_folder: Path, chat_format: str | None, tool_format: str | None
+) -> Profile:
+    """The profile of a model folder. Raises: SettingsError, ModelFormatError."""
+    _check_choice("chat_format", chat_format, tuple(TURN_ENDS))
+    _check_choice("tool_format", tool_format, tuple(TOOL_FORMATS.values()))
+    stored = _stored(folder / PROFILE_FILE)
+    chat = chat_format or stored.chat_format or _deduce(folder, tokenizer_folder, config)
+    tool = tool_format or stored.tool_format or TOOL_FORMATS[chat]
+    return Profile(stored.name or folder.resolve().name, chat, tool, stored.add_bos)
+
+
+def find_stops(profile: Profile, config: ModelConfig, tokenizer: ModelTokenizer, folder: Path) -> Stops:
+    """Every end token that config, generation_config and tokenizer name, and the chat format's end of turn."""
+    ids = set(config.eos_ids)
+    if tokenizer.eos_id is not None:
+        ids.add(tokenizer.eos_id)
+    path = folder / "generation_config.json"
+    if path.exists():
+        eos = read_json(path).get("eos_token_id")
+        ids.update(eos if isinstance(eos, list) else [] if eos is None else [eos])
+    end = TURN_ENDS[profile.chat_format]
+    end_id = tokenizer.token_id(end)
+    if end_id is None:
+        return Stops(frozenset(ids), (end,))
+    return Stops(frozenset(ids | {end_id}), ())
+
+
+def _check_choice(key: str, value: str | None, choices: tuple[str, ...]) -> None:
+    """Raises: SettingsError."""
+    if value is not None and value not in choices:
+        raise SettingsError(f"{key} is {value!r}", hint=f"choose {' or '.join(choices)}")
+
+
+def _stored(path: Path) -> ProfileFile:
+    """npc_model.json, or its defaults. Raises: ModelFormatError."""
+    if not path.exists():
+        return ProfileFile()
+    try:
+        return ProfileFile.model_validate(read_json(path))
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        hint = f"keys: {', '.join(ProfileFile.model_fields)}"
+        raise ModelFormatError(f"{path}: {place} is {first['input']!r}: {first['msg']}", hint=hint) from exc
+
+
+def _deduce(folder: Path, tokenizer_folder: Path, config: ModelConfig) -> str:
+    """The format that the chat template or, without one, the architecture speaks. Raises: ModelFormatError."""
+    template = _template(tokenizer_folder) or _template(folder)
+    for mark, name in TEMPLATE_MARKS.items():
+        if mark in template:
+            return name
+    if not template and config.architecture in ARCHITECTURE_FORMATS:
+        return ARCHITECTURE_FORMATS[config.architecture]
+    hint = f'write {{"chat_format": "…"}} into {PROFILE_FILE} there, or set chat_format: {" or ".join(TURN_ENDS)}'
+    raise ModelFormatError(f"{folder}: its chat template is in no format that we know", hint=hint)
+
+
+def _template(folder: Path) -> str:
+    """The text of the chat template, wherever this version of transformers put it; empty where there is none."""
+    path = folder / "chat_template.jinja"
+    if path.exists():
+        return path.read_text(encoding="utf-8")
+    path = folder / "tokenizer_config.json"
+    return str(read_json(path).get("chat_template") or "") if path.exists() else ""

@@ -1,0 +1,143 @@
+"""One request while the engine works on it: its tokens, its cache, its text on the way out, its clock.
+
+Owned by the model's thread once queued; the asyncio side only sets is_cancelled. Knows no scheduler and no model.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import torch
+
+from npc_sdk.decoding.detokenize import Detokenizer, StopHolder
+from npc_sdk.decoding.sampling import TokenSampler
+from npc_sdk.engine.interface import Chunk, EngineItem, Generated
+from npc_sdk.engine.local.kv_cache import KVCache
+from npc_sdk.errors import NpcError
+from npc_sdk.events import Timings, Usage
+from npc_sdk.requests import GenerateRequest
+
+Finish: TypeAlias = Literal["stop", "length", "cancelled"]
+Emit: TypeAlias = Callable[[EngineItem | NpcError], None]
+
+
+@dataclass(slots=True)
+class Clock:
+    """When things happened to a request. Units: seconds of time.perf_counter."""
+
+    arrived: float = field(default_factory=time.perf_counter)
+    started: float | None = None
+    first_token: float | None = None
+    last_token: float | None = None
+    prefill_s: float = 0.0
+
+    def timings(self) -> Timings:
+        """The request's times up to now; phases that it never reached are 0, but for the queue that it never left."""
+        now = time.perf_counter()
+        first = self.first_token
+        return Timings(
+            queued_s=(now if self.started is None else self.started) - self.arrived,
+            prefill_s=self.prefill_s,
+            first_token_s=0.0 if first is None else first - self.arrived,
+            decode_s=0.0 if first is None or self.last_token is None else self.last_token - first,
+            total_s=now - self.arrived,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EndRules:
+    """What ends a reply besides the request's own stop strings, and the ids that are skipped in its text."""
+
+    stop_ids: frozenset[int]
+    stop_texts: tuple[str, ...]
+    control_ids: frozenset[int]
+
+
+class Sequence:
+    """A request's run. Exactly one terminal item is emitted: finish() and fail() after the first are errors of ours."""
+
+    def __init__(
+        self,
+        request: GenerateRequest,
+        prompt: list[int],
+        *,
+        room: int,
+        rules: EndRules,
+        detokenizer: Detokenizer,
+        emit: Emit,
+    ) -> None:
+        self.request = request
+        self.tokens = list(prompt)  # prompt and reply
+        self.prompt_tokens = len(prompt)
+        self.cache: KVCache | None = None
+        self.cached_tokens: int | None = None  # None until the first step has looked
+        self.turn = 0
+        self.clock = Clock()
+        self.is_cancelled = False
+        self.is_done = False
+        self._limit = min(request.sampling.max_new_tokens, room)
+        self._rules = rules
+        self._sampler = TokenSampler(request.sampling)
+        self._detokenizer = detokenizer
+        self._stops = StopHolder((*request.sampling.stop, *rules.stop_texts))
+        self._emit = emit
+
+    @property
+    def new_tokens(self) -> int:
+        """Tokens drawn so far, a stop token included."""
+        return len(self.tokens) - self.prompt_tokens
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the deadline has passed."""
+        deadline = self.request.deadline_s
+        return deadline is not None and time.perf_counter() - self.clock.arrived >= deadline
+
+    def accept(self, logits: torch.Tensor) -> None:
+        """Draws a token, sends the text that it completes, and finishes where it ends the reply."""
+        token_id = self._sampler.choose(logits, self.tokens)
+        self._note_token(token_id)
+        if token_id in self._rules.stop_ids:
+            self.finish("stop")
+            return
+        if token_id not in self._rules.control_ids:
+            self._say(self._detokenizer.feed(token_id))
+        if self._stops.is_stopped:
+            self.finish("stop")
+        elif self.new_tokens >= self._limit:
+            self.finish("length")
+
+    def finish(self, reason: Finish) -> None:
+        """Sends the text held back, then the terminal item."""
+        if not self._stops.is_stopped:
+            self._say(self._detokenizer.flush())
+            held = self._stops.flush()
+            if held:
+                self._emit(Chunk(held))
+        usage = Usage(self.prompt_tokens, self.cached_tokens or 0, self.new_tokens)
+        self._end(Generated("stop" if self._stops.is_stopped else reason, usage, self.clock.timings()))
+
+    def fail(self, error: NpcError) -> None:
+        """Ends with an error as the terminal item."""
+        self._end(error)
+
+    def _note_token(self, token_id: int) -> None:
+        self.tokens.append(token_id)
+        now = time.perf_counter()
+        if self.clock.first_token is None:
+            self.clock.first_token = now
+        self.clock.last_token = now
+
+    def _say(self, text: str) -> None:
+        """Sends what can no longer become a stop string."""
+        text = self._stops.feed(text)
+        if text:
+            self._emit(Chunk(text))
+
+    def _end(self, item: Generated | NpcError) -> None:
+        assert not self.is_done, f"request {self.request.request_id!r} ended twice"
+        self.is_done = True
+        self._emit(item)

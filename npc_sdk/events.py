@@ -1,0 +1,97 @@
+"""What a session tells the game while an NPC speaks; the same values go over the bridge.
+
+Every request_id ends in exactly one ReplyFinished or ReplyFailed, whatever happens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from npc_sdk.errors import NpcError
+from npc_sdk.messages import FunctionCall, ToolResult
+
+FinishReason: TypeAlias = Literal["stop", "length", "cancelled", "tool_limit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Units: tokens. cached_tokens of the prompt were reused and not computed again."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.completion_tokens + other.completion_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Units: seconds. first_token_s counts from the request's arrival, decode_s from the first token to the last."""
+
+    queued_s: float = 0.0
+    prefill_s: float = 0.0
+    first_token_s: float = 0.0
+    decode_s: float = 0.0
+    total_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of speech, ready to be shown. Joined in order, the deltas are the reply's text."""
+
+    request_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A whole sentence of the speech so far, for subtitles and voices; index counts from 0 within the reply."""
+
+    request_id: str
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The NPC acts: a checked call that the game executes and answers with a ToolResult of the same call_id."""
+
+    request_id: str
+    call: FunctionCall
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSettled:
+    """How a call ended. status "invalid" means that it never reached the game (unknown, not allowed, wrong arguments)."""
+
+    request_id: str
+    result: ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFinished:
+    """The terminal event of a reply that ended well; a cancelled one carries the text that was already streamed."""
+
+    request_id: str
+    text: str
+    finish_reason: FinishReason
+    usage: Usage = field(default_factory=Usage)
+    timings: Timings = field(default_factory=Timings)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFailed:
+    """The terminal event of a reply that could not be completed; text is what was already streamed."""
+
+    request_id: str
+    error: NpcError
+    text: str = ""
+
+
+Event: TypeAlias = TextDelta | Sentence | ToolCall | ToolSettled | ReplyFinished | ReplyFailed

@@ -1,0 +1,1 @@
+"""What the world knows: keyed entries and passages, and one search over them."""

@@ -1,0 +1,118 @@
+"""Reads personas and world.yaml into their models and tells every mistake with file, line, field and a hint.
+
+Knows no lore: lore/content.py reads a whole content folder with this. Called by it, by `npc check` and by games
+that keep a single persona.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel
+
+from npc_sdk.errors import ContentError
+from npc_sdk.persona.problem import name_hint, raise_if_any
+from npc_sdk.persona.schema import Persona, WorldFile
+from npc_sdk.persona.situation import SituationError, check_situation_line
+from npc_sdk.persona.validate import problem_at, validate
+from npc_sdk.persona.yaml_reader import Document, FieldPath, read_yaml
+
+PERSONA_FILE = "persona.yaml"
+WORLD_FILE = "world.yaml"
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[M]):
+    """A file as read: its model where it is valid, its document where it is YAML, and every mistake in it."""
+
+    value: M | None
+    document: Document | None
+    problems: tuple[ContentError, ...]
+
+
+def load_persona(folder_or_file: Path) -> Persona:
+    """One character, from its folder or its persona.yaml.
+
+    Raises: ContentProblems with every mistake; whether its tools exist is known to the world alone.
+    """
+    found = read_persona(persona_path(Path(folder_or_file)))
+    raise_if_any(found.problems)
+    assert found.value is not None, "a file without mistakes has a value"
+    return found.value
+
+
+def persona_path(folder_or_file: Path) -> Path:
+    """Where a character's file is."""
+    return folder_or_file / PERSONA_FILE if folder_or_file.is_dir() else folder_or_file
+
+
+def read_persona(path: Path) -> Reading[Persona]:
+    """A persona file with its situation lines checked."""
+    found = _read(path, Persona)
+    if found.document is None:
+        return found
+    return Reading(found.value, found.document, (*found.problems, *_situation_problems(found.document)))
+
+
+def read_world_file(path: Path) -> Reading[WorldFile]:
+    """world.yaml, with every tool name once."""
+    found = _read(path, WorldFile)
+    if found.value is None or found.document is None:
+        return found
+    problems = list(found.problems)
+    seen: set[str] = set()
+    for index, tool in enumerate(found.value.tools):
+        if tool.name in seen:
+            where = ("tools", index, "name")
+            problems.append(problem_at(found.document, where, f"the tool {tool.name!r} is declared twice"))
+        seen.add(tool.name)
+    return Reading(found.value, found.document, tuple(problems))
+
+
+def tool_problems(found: Reading[Persona], declared: Iterable[str]) -> list[ContentError]:
+    """The tools of a persona that the world does not declare, or that it names twice."""
+    known = set(declared)
+    seen: set[str] = set()
+    problems: list[ContentError] = []
+    for document, where, name in _texts_of(found.document, "tools"):
+        if name not in known:
+            hint = name_hint(name, known, "tools")
+            problems.append(problem_at(document, where, f"the world has no tool {name!r}", hint))
+        elif name in seen:
+            problems.append(problem_at(document, where, f"the tool {name!r} is named twice"))
+        seen.add(name)
+    return problems
+
+
+def _read(path: Path, model: type[M]) -> Reading[M]:
+    try:
+        document = read_yaml(path)
+    except ContentError as problem:
+        return Reading(None, None, (problem,))
+    value, problems = validate(document, model)
+    return Reading(value, document, tuple(problems))
+
+
+def _situation_problems(document: Document) -> list[ContentError]:
+    problems: list[ContentError] = []
+    for _, where, line in _texts_of(document, "situation"):
+        try:
+            check_situation_line(line)
+        except SituationError as exc:
+            problems.append(problem_at(document, where, f"{line!r}: {exc}"))
+    return problems
+
+
+def _texts_of(document: Document | None, key: str) -> Iterator[tuple[Document, FieldPath, str]]:
+    """The texts of a list as written, so that a mistake elsewhere in the file does not hide those in it."""
+    if document is None or not isinstance(document.value, dict):
+        return
+    items = document.value.get(key)
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, str):  # the model tells of the others
+            yield document, (key, index), item

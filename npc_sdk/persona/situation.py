@@ -1,0 +1,135 @@
+"""Fills a persona's situation lines from the game's state: a small, bounded part of Jinja, and nothing else of it.
+
+Lines are checked when a persona is loaded and filled each turn by the session. Authors' templates may come from
+strangers and state from a game, so no line can call, loop in loops, or grow without bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from jinja2 import StrictUndefined, Template, TemplateError, nodes
+from jinja2.runtime import LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from npc_sdk.messages import JsonValue
+from npc_sdk.persona.schema import Persona
+
+MAX_LINE_CHARS = 1000
+MAX_PLAYER_CHARS = 60
+
+FILTERS = ("join", "items", "dictsort", "length", "sort", "unique", "first", "last", "lower", "upper", "title",
+           "capitalize", "round", "default")  # fmt: skip
+TESTS = ("defined", "undefined", "none", "in")
+
+_ALLOWED_NODES = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem,
+    nodes.Filter, nodes.Test, nodes.Keyword, nodes.For, nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand,
+    nodes.And, nodes.Or, nodes.Not, nodes.Add, nodes.Sub, nodes.Concat, nodes.Tuple, nodes.Neg,
+)  # fmt: skip
+
+
+class SituationError(ValueError):
+    """A situation line that cannot be used, in a writer's words."""
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
+        """Values are plain data: only the loop counter has attributes."""
+        return isinstance(obj, LoopContext) and super().is_safe_attribute(obj, attr, value)
+
+
+def _bounded_join(values: Iterable[object], separator: str = "") -> str:
+    out: list[str] = []
+    length = 0
+    for value in values:
+        out.append(str(value))
+        length += len(out[-1]) + len(separator)
+        if length > MAX_LINE_CHARS + len(separator):
+            raise SituationError(f"longer than {MAX_LINE_CHARS} characters")
+    return separator.join(out)
+
+
+def _environment() -> _Environment:
+    env = _Environment(undefined=StrictUndefined, autoescape=False)
+    env.globals.clear()
+    env.filters = {name: env.filters[name] for name in FILTERS} | {"join": _bounded_join}
+    env.tests = {name: env.tests[name] for name in (*TESTS, "eq", "ne", "lt", "le", "gt", "ge")}
+    return env
+
+
+_ENV = _environment()
+
+
+@lru_cache(maxsize=1024)
+def _template(line: str) -> Template:
+    """The compiled line.
+
+    Raises: SituationError where the line does not parse or uses what is not allowed.
+    """
+    try:
+        tree = _ENV.parse(line)
+        _refuse_powers(tree, is_in_loop=False)
+        return _ENV.from_string(tree)
+    except TemplateError as exc:
+        raise SituationError(f"does not parse: {exc.message}") from exc
+    except RecursionError as exc:
+        raise SituationError("does not parse: nested too deeply") from exc
+
+
+def check_situation_line(line: str) -> None:
+    """Raises: SituationError, as rendering would."""
+    _template(line)
+
+
+def _refuse_powers(node: nodes.Node, *, is_in_loop: bool) -> None:
+    """Only plain look-ups, conditions, filters of the list and one level of loops."""
+    if not isinstance(node, _ALLOWED_NODES):
+        raise SituationError(f"{type(node).__name__.lower()!r} is not allowed in a situation line")
+    if isinstance(node, nodes.For):
+        if is_in_loop or node.recursive:
+            raise SituationError("a loop inside a loop is not allowed in a situation line")
+        is_in_loop = True
+    for child in node.iter_child_nodes():
+        _refuse_powers(child, is_in_loop=is_in_loop)
+
+
+def render_situation(persona: Persona, state: Mapping[str, JsonValue], player: str) -> tuple[str, tuple[str, ...]]:
+    """The lines that the game's state fills, and the lines left out, each with its reason.
+
+    state is flat: the world's variables with this character's own laid over them.
+    """
+    name = " ".join(player.split())[:MAX_PLAYER_CHARS] or "a stranger"
+    lines = [f"You are talking to {name}."]
+    left_out: list[str] = []
+    variables = {**state, "player": name}
+    for line in persona.situation:
+        try:
+            text = _fill(line, variables)
+        except SituationError as exc:
+            left_out.append(f"{line!r}: {exc}")
+        else:
+            lines += [text] if text else []
+    return "\n".join(lines), tuple(left_out)
+
+
+def _fill(line: str, variables: Mapping[str, JsonValue]) -> str:
+    """One line on one line, whatever the state holds.
+
+    Raises: SituationError where a variable is missing or of the wrong kind, or the line grows too long.
+    """
+    template = _template(line)
+    out = ""
+    try:
+        for piece in template.generate(**variables):
+            out += piece
+            if len(out) > MAX_LINE_CHARS:
+                raise SituationError(f"longer than {MAX_LINE_CHARS} characters")
+    except TemplateError as exc:
+        raise SituationError(str(exc.message).replace("is undefined", "is not set")) from exc
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as exc:
+        if isinstance(exc, SituationError):
+            raise
+        raise SituationError(f"the state does not fit: {exc}") from exc
+    return " ".join(out.split())

@@ -1,0 +1,99 @@
+"""Holds a YAML document against a pydantic model and says each mistake in a writer's words, with its line.
+
+Knows no particular model. Called by persona/load.py and the lore readers.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from npc_sdk.errors import ContentError
+from npc_sdk.persona.problem import name_hint, shown
+from npc_sdk.persona.yaml_reader import Document, FieldPath, field_name
+
+M = TypeVar("M", bound=BaseModel)
+
+_WORDS = {
+    "string_type": "should be text",
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
+    "dict_type": "should be a map of keys and values",
+    "model_type": "should be a map of keys and values",
+    "model_attributes_type": "should be a map of keys and values",
+    "int_type": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_type": "should be a number",
+    "bool_type": "should be true or false",
+}
+
+
+def validate(document: Document, model: type[M]) -> tuple[M | None, list[ContentError]]:
+    """The model's value, or None and every mistake."""
+    try:
+        # JSON mode is strict about types ("yes" is no number) and still takes lists for tuples.
+        return model.model_validate_json(json.dumps(document.value), strict=True), []
+    except ValidationError as exc:
+        return None, [_problem(document, model, error) for error in exc.errors(include_url=False)]
+
+
+def problem_at(document: Document, where: FieldPath, message: str, hint: str = "") -> ContentError:
+    """A mistake at a field of a document."""
+    return ContentError(message, path=document.path, line=document.line(where), field=field_name(where), hint=hint)
+
+
+def _problem(document: Document, model: type[BaseModel], error: Any) -> ContentError:
+    where: FieldPath = tuple(error["loc"])
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        known = _fields_at(model, where[:-1])
+        return problem_at(document, where, f"unknown key {where[-1]!r}", name_hint(str(where[-1]), known, "keys"))
+    if kind == "missing":
+        return problem_at(document, where, "is missing", _description(model, where))
+    said = _WORDS.get(kind) or error["msg"].removeprefix("Value error, ").replace("String should", "should")
+    if kind == "value_error":
+        return problem_at(document, where, said)
+    return problem_at(document, where, f"{said}, not {shown(error['input'])}", _type_hint(kind, error["input"]))
+
+
+def _type_hint(kind: str, value: object) -> str:
+    if kind == "string_type" and value is not None and not isinstance(value, list | dict):
+        return "put it in quotes"
+    if kind in {"tuple_type", "list_type"} and isinstance(value, str):
+        return "start each item with '- '"
+    return ""
+
+
+def _fields_at(model: type[BaseModel], where: Sequence[str | int]) -> tuple[str, ...]:
+    """The keys that a model allows at a place."""
+    found = _model_at(model, where)
+    return tuple(found.model_fields) if found else ()
+
+
+def _description(model: type[BaseModel], where: Sequence[str | int]) -> str:
+    parent = _model_at(model, where[:-1])
+    info = parent.model_fields.get(str(where[-1])) if parent else None
+    return (info.description or "") if info else ""
+
+
+def _model_at(model: type[BaseModel], where: Sequence[str | int]) -> type[BaseModel] | None:
+    """Follows a field path through nested models and tuples of models."""
+    found: type[BaseModel] | None = model
+    for step in where:
+        if isinstance(step, int):
+            continue
+        info = found.model_fields.get(step) if found else None
+        found = _model_in(info.annotation) if info else None
+    return found
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model inside an annotation such as ``tuple[Tool, ...]`` or ``Voice | None``."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation if issubclass(annotation, BaseModel) else None
+    return next((found for part in typing.get_args(annotation) if (found := _model_in(part))), None)

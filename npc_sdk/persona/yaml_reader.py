@@ -1,0 +1,236 @@
+"""Reads one YAML file the way authors expect: YAML 1.2 words, no aliases, no duplicate keys, every place remembered.
+
+Knows nothing of personas: it returns plain values and where each of them stands. Called by persona/load.py, the
+lore readers and whoever else takes YAML from a person.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from npc_sdk.errors import ContentError
+from npc_sdk.messages import JsonValue
+
+FieldPath: TypeAlias = tuple[str | int, ...]
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 64
+
+_TAG = "tag:yaml.org,2002:"
+_CORE_TAGS = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null", "seq", "map"))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands. Units: both count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file's value; places maps each field path to its key, or to the item where it is one of a list."""
+
+    path: Path
+    value: JsonValue
+    places: Mapping[FieldPath, Place] = field(default_factory=dict)
+
+    def line(self, where: FieldPath) -> int:
+        """The line of a field, or of the nearest thing around it that is in the file."""
+        for length in range(len(where), -1, -1):
+            place = self.places.get(where[:length])
+            if place is not None:
+                return place.line
+        return 1
+
+
+def field_name(where: FieldPath) -> str:
+    """A field path as writers read it: ``tools[2].parameters``."""
+    name = ""
+    for step in where:
+        name += f"[{step}]" if isinstance(step, int) else f".{step}" if name else step
+    return name
+
+
+def read_text(path: Path) -> str:
+    """The text of an authored file.
+
+    Raises: ContentError where it is missing, not a plain file, too large or not UTF-8.
+    """
+    try:
+        if not path.is_file():
+            problem = "is not a plain file" if path.exists() else "does not exist"
+            raise ContentError(f"the file {path.name!r} {problem}", path=path)
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ContentError(f"the file has {size:,} bytes", path=path, hint=f"at most {MAX_BYTES:,}; split it")
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = exc.object.count(b"\n", 0, exc.start) + 1
+        wrong = exc.object[exc.start : exc.end]
+        raise ContentError(
+            f"byte {wrong!r} is not UTF-8", path=path, line=line, hint="save the file in the encoding UTF-8"
+        ) from exc
+    except OSError as exc:
+        raise ContentError(f"cannot be read: {exc.strerror}", path=path) from exc
+
+
+def read_yaml(path: Path) -> Document:
+    """Raises: ContentError naming the line of the first thing that is wrong."""
+    return parse_yaml(read_text(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> Document:
+    """Like read_yaml, for text that is already at hand; path is only named in errors."""
+    if len(text) > MAX_BYTES:
+        raise ContentError(f"the text has {len(text):,} characters", path=path, hint=f"at most {MAX_BYTES:,}")
+    try:
+        _refuse_traps(text, path)
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            places: dict[FieldPath, Place] = {}
+            value = None if node is None else _Builder(loader, path, places).build(node, ())
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as exc:
+        raise _syntax_error(exc, path) from exc
+    return Document(path, value, places)
+
+
+class _Loader(yaml.CSafeLoader):
+    """The C parser, with the words of YAML 1.2 in place of those of 1.1."""
+
+    yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's slot
+
+
+_WORDS = (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", list("-+.0123456789")),
+)
+for _name, _pattern, _first in _WORDS:
+    _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"^(?:{_pattern})$"), _first)
+
+
+def _refuse_traps(text: str, path: Path) -> None:
+    """Looks at the flat event stream, before anything recursive touches the text."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.AliasEvent):
+            raise ContentError(
+                f"the alias {'*' + str(event.anchor)!r} is not allowed",
+                path=path,
+                line=line,
+                hint="write the value out",
+            )
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ContentError(f"lists and maps are nested deeper than {MAX_DEPTH}", path=path, line=line)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Turns nodes into plain values. Mutates: places."""
+
+    loader: yaml.CSafeLoader
+    path: Path
+    places: dict[FieldPath, Place]
+
+    def build(self, node: yaml.Node, where: FieldPath) -> JsonValue:
+        """The value of a node; its depth was bounded before."""
+        self.places.setdefault(where, _place(node))
+        if node.tag not in _CORE_TAGS:
+            raise self._error(f"the tag {_short_tag(node.tag)!r} is not allowed", node, where)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, where)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*where, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node, where)
+
+    def _mapping(self, node: yaml.MappingNode, where: FieldPath) -> JsonValue:
+        out: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node, where)
+            here = (*where, key)
+            if key in out:
+                first = self.places[here].line
+                raise self._error(f"the key {key!r} is given twice", key_node, here, f"first on line {first}")
+            self.places[here] = _place(key_node)
+            out[key] = self.build(value_node, here)
+        return out
+
+    def _key(self, node: yaml.Node, where: FieldPath) -> str:
+        key = self._scalar(node, where) if isinstance(node, yaml.ScalarNode) else node.tag
+        if isinstance(node, yaml.ScalarNode) and isinstance(key, str):
+            return key
+        shown = node.value if isinstance(node, yaml.ScalarNode) else _short_tag(node.tag)
+        raise self._error(f"the key {shown!r} is not text", node, where, "put it in quotes")
+
+    def _scalar(self, node: yaml.Node, where: FieldPath) -> JsonValue:
+        text = str(node.value)
+        kind = node.tag.removeprefix(_TAG)
+        try:
+            value = _READERS[kind](text)
+        except (KeyError, ValueError, OverflowError) as exc:
+            raise self._error(f"{text[:40]!r} cannot be read as {kind}", node, where) from exc
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self._error(f"the number {text[:40]!r} is too large", node, where)
+        return value
+
+    def _error(self, message: str, node: yaml.Node, where: FieldPath, hint: str = "") -> ContentError:
+        return ContentError(message, path=self.path, line=_place(node).line, field=field_name(where), hint=hint)
+
+
+def _read_int(text: str) -> int:
+    if text[:2] in {"0o", "0x"}:
+        return int(text, 0)
+    return int(text, 10)
+
+
+def _read_bool(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+_READERS: Mapping[str, Callable[[str], JsonValue]] = {
+    "str": str,
+    "int": _read_int,
+    "float": float,
+    "bool": _read_bool,
+    "null": lambda _: None,
+}
+
+
+def _place(node: yaml.Node) -> Place:
+    return Place(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _short_tag(tag: str) -> str:
+    return tag.replace(_TAG, "!!")
+
+
+def _syntax_error(exc: yaml.YAMLError, path: Path) -> ContentError:
+    mark = getattr(exc, "problem_mark", None)
+    problem = getattr(exc, "problem", None) or getattr(exc, "reason", None) or str(exc).split("\n")[0]
+    context = getattr(exc, "context", None)
+    where = f" at column {mark.column + 1}" if mark else ""
+    told = f"{context}, {problem}" if context else str(problem)
+    return ContentError(
+        f"not valid YAML{where}: {told}",
+        path=path,
+        line=mark.line + 1 if mark else 0,
+        hint="check the indentation and the quotes",
+    )

@@ -1,0 +1,210 @@
+"""Compiles one prompt: stable parts first, this turn's passages and words last, never over the model's window.
+
+Rules, persona, tools and the player's words always fit, or PromptTooLong says what is too big. Lore may take a
+share of what is left, history the rest; the oldest exchanges go first, several at a time, so that the prefix
+stays the same over several turns. Called by session; knows no engine, only a function that counts tokens.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from npc_sdk.errors import PromptTooLong
+from npc_sdk.lore.entry import Match
+from npc_sdk.messages import Message, ToolSpec
+from npc_sdk.persona.schema import Persona, WorldFile
+from npc_sdk.prompt.formats.interface import ChatFormat
+from npc_sdk.prompt.system import system_text
+from npc_sdk.prompt.trace import Part, Trace
+from npc_sdk.requests import Segment
+
+Counter = Callable[[Sequence[Segment]], int]
+
+LORE_SHARE = 0.4  # of the tokens left after the fixed parts; history needs the rest to keep the thread
+TRIM_STEP = 4  # exchanges dropped together: a prefix that moves every turn could never be reused
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSource:
+    """Everything one prompt is made from.
+
+    turn is the player's words and, in a reply that called tools, its own calls and their results so far.
+    """
+
+    persona: Persona
+    world: WorldFile
+    tools: tuple[ToolSpec, ...] = ()
+    history: tuple[Message, ...] = ()
+    turn: tuple[Message, ...] = ()
+    situation: str = ""
+    matches: tuple[Match, ...] = ()
+    passed_over: tuple[Match, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPrompt:
+    """segments for the model, messages for engines that render themselves, and the account of how it came about."""
+
+    segments: tuple[Segment, ...]
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...]
+    trace: Trace
+
+
+@dataclass(slots=True)
+class _Budget:
+    """What is left of the window while parts are taken in."""
+
+    left: int
+    parts: list[Part] = field(default_factory=list)
+
+    def take(self, part: Part) -> bool:
+        """Enters the part; a part that does not fit is entered as out."""
+        fits = part.tokens <= self.left
+        if fits:
+            self.left -= part.tokens
+        else:
+            part = dataclasses.replace(part, is_in=False, why=f"{part.why}; {part.tokens} tokens, {self.left} left")
+        self.parts.append(part)
+        return fits
+
+
+def compile_prompt(
+    source: PromptSource, *, chat_format: ChatFormat, count: Counter, window_tokens: int, reply_tokens: int
+) -> CompiledPrompt:
+    """The prompt for the next words of this character.
+
+    Raises: PromptTooLong where the fixed parts alone leave no room for a reply of reply_tokens.
+    """
+    system = Message("system", system_text(source.persona, source.world), contexts=source.persona.knows)
+    fixed = _fixed_parts(source, system, chat_format, count)
+    room = window_tokens - reply_tokens - sum(part.tokens for part in fixed)
+    while room >= 0:
+        budget = _Budget(room)
+        messages = _choose(source, system, budget, chat_format, count)
+        segments = tuple(_render(messages, source.tools, chat_format))
+        total = count(segments)
+        over = total + reply_tokens - window_tokens
+        if over <= 0:
+            trace = Trace(_in_order(fixed, budget.parts), total, window_tokens, reply_tokens)
+            return CompiledPrompt(segments, messages, source.tools, trace)
+        room -= over  # words that meet at a seam can take more tokens joined than alone
+    raise _too_long(fixed, window_tokens, reply_tokens)
+
+
+def _choose(
+    source: PromptSource, system: Message, budget: _Budget, chat_format: ChatFormat, count: Counter
+) -> tuple[Message, ...]:
+    """The prompt's messages, with as much lore and history as there is room for. Mutates: budget."""
+    lore = _choose_lore(source.matches, budget, chat_format, count)
+    history = _choose_history(source.history, budget, chat_format, count)
+    budget.parts += [Part("lore", m.entry.entry_id, 0, is_in=False, why=m.why) for m in source.passed_over]
+    return (system, *history, *_with_passages(source.turn, source.situation, lore))
+
+
+def _render(messages: Sequence[Message], tools: Sequence[ToolSpec], chat_format: ChatFormat) -> list[Segment]:
+    out = chat_format.system(messages[0], tools)
+    for message in messages[1:]:
+        out += chat_format.turn(message)
+    return out + chat_format.opening()
+
+
+def _fixed_parts(source: PromptSource, system: Message, chat_format: ChatFormat, count: Counter) -> list[Part]:
+    """The parts without which there is no reply. Each is measured by what it adds to the rendered prompt."""
+    bare = Message("system", system.text)
+    steps: list[tuple[str, str, list[Segment]]] = [("system", "rules and persona", chat_format.system(bare, ()))]
+    for index, tool in enumerate(source.tools):
+        steps.append(("tool", tool.name, chat_format.system(bare, source.tools[: index + 1])))
+    if system.contexts:
+        steps.append(("knows", f"{len(system.contexts)} facts", chat_format.system(system, source.tools)))
+    parts: list[Part] = []
+    before = 0
+    for kind, name, segments in steps:
+        total = count(segments)
+        parts.append(Part(kind, name, total - before, True, "always in"))  # type: ignore[arg-type]
+        before = total
+    if source.situation:
+        tokens = _passage_tokens(source.situation, chat_format, count)
+        parts.append(Part("situation", "the moment", tokens, True, "state that the game set"))
+    words = [segment for message in source.turn for segment in chat_format.turn(message)]
+    parts.append(Part("words", "this turn", count(words), True, "always in"))
+    parts.append(Part("opening", "reply opens", count(chat_format.opening()), True, "always in"))
+    return parts
+
+
+def _passage_tokens(text: str, chat_format: ChatFormat, count: Counter) -> int:
+    """What a passage adds to a user turn; 1 more covers the line between passages and words."""
+    bare = chat_format.turn(Message("user", "x"))
+    return count(chat_format.turn(Message("user", "x", contexts=(text,)))) - count(bare) + 1
+
+
+def _choose_lore(matches: Sequence[Match], budget: _Budget, chat_format: ChatFormat, count: Counter) -> list[str]:
+    """Best first while the share lasts."""
+    share = _Budget(int(budget.left * LORE_SHARE))
+    chosen = []
+    for match in matches:
+        tokens = _passage_tokens(match.entry.text, chat_format, count)
+        if share.take(Part("lore", match.entry.entry_id, tokens, True, match.why)):
+            chosen.append(match.entry.text)
+            budget.left -= tokens
+    budget.parts += share.parts
+    return chosen
+
+
+def _choose_history(
+    history: Sequence[Message], budget: _Budget, chat_format: ChatFormat, count: Counter
+) -> list[Message]:
+    """The newest exchanges that fit; those that go, go TRIM_STEP at a time while any would be left."""
+    exchanges = _exchanges(history)
+    sizes = [count([s for message in exchange for s in chat_format.turn(message)]) for exchange in exchanges]
+    start = _first_kept(sizes, budget.left)
+    for index, tokens in enumerate(sizes):
+        is_in = index >= start
+        why = "recent" if is_in else f"oldest go first; {budget.left} tokens left for history"
+        budget.parts.append(Part("history", f"exchange {index + 1}", tokens, is_in, why))
+    budget.left -= sum(sizes[start:])
+    return [message for exchange in exchanges[start:] for message in exchange]
+
+
+def _first_kept(sizes: Sequence[int], room: int) -> int:
+    """Where the kept history begins: a whole number of steps in, unless that would leave none of what fits."""
+    first, kept = len(sizes), 0
+    while first > 0 and kept + sizes[first - 1] <= room:
+        first -= 1
+        kept += sizes[first]
+    stepped = -(-first // TRIM_STEP) * TRIM_STEP
+    return stepped if stepped < len(sizes) else first
+
+
+def _exchanges(history: Sequence[Message]) -> list[list[Message]]:
+    """History cut before each of the player's turns; what stands before the first is an exchange of its own."""
+    out: list[list[Message]] = []
+    for message in history:
+        if message.role == "user" or not out:
+            out.append([])
+        out[-1].append(dataclasses.replace(message, contexts=(), images=()))
+    return out
+
+
+def _with_passages(turn: Sequence[Message], situation: str, lore: Sequence[str]) -> list[Message]:
+    """The turn with its passages in front of the player's words; the situation stands nearest to them."""
+    passages = (*lore, situation) if situation else tuple(lore)
+    return [dataclasses.replace(m, contexts=passages) if m.role == "user" else m for m in turn]
+
+
+_ORDER = ("system", "tool", "knows", "history", "lore", "situation", "words", "opening")
+
+
+def _in_order(fixed: Sequence[Part], chosen: Sequence[Part]) -> tuple[Part, ...]:
+    return tuple(sorted((*fixed, *chosen), key=lambda part: _ORDER.index(part.kind)))
+
+
+def _too_long(fixed: Sequence[Part], window_tokens: int, reply_tokens: int) -> PromptTooLong:
+    sizes = ", ".join(f"{part.name} {part.tokens}" for part in sorted(fixed, key=lambda p: -p.tokens)[:5])
+    needed = sum(part.tokens for part in fixed) + reply_tokens
+    return PromptTooLong(
+        f"what must be in the prompt needs {needed} tokens with the reply, the model's window has {window_tokens}",
+        hint=f"largest parts: {sizes}; reply {reply_tokens}. Shorten the persona, its tools or the player's words",
+    )

@@ -1,0 +1,59 @@
+"""What a session asks of an engine: prompt segments, sampling parameters, priority, deadline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from npc_sdk.messages import Message, ToolSpec
+
+
+class Priority(IntEnum):
+    """Smaller goes first."""
+
+    PLAYER = 0
+    NEARBY = 1
+    AMBIENT = 2
+    BACKGROUND = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of prompt text. Only a trusted one may become control tokens; the tokenizer splits them in all others."""
+
+    text: str
+    is_trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn. temperature 0 is greedy; top_k 0, top_p 1 and min_p 0 switch a filter off.
+
+    Units: max_new_tokens in tokens. seed None draws a fresh one.
+    """
+
+    temperature: float = 0.7
+    top_p: float = 0.95
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    max_new_tokens: int = 256
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """One run of the model. segments are the compiled prompt; messages and tools are the same prompt as structure,
+    for engines that render it themselves (scripted, remote).
+
+    Units: deadline_s is seconds from now; None waits as long as it takes.
+    """
+
+    request_id: str
+    segments: tuple[Segment, ...]
+    messages: tuple[Message, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    priority: Priority = Priority.PLAYER
+    deadline_s: float | None = None

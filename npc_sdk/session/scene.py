@@ -1,0 +1,125 @@
+"""Everything a reply of one NPC is made from, other than the conversation: persona, world, lore, state, model.
+
+Drafts and compiles prompts, the same way for a reply and for a preview. Made by the world, one an NPC.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from npc_sdk.decoding.sentence import SentenceCutter
+from npc_sdk.decoding.tool_formats.interface import ToolFormat
+from npc_sdk.engine.interface import Engine
+from npc_sdk.lore.book import LoreBook
+from npc_sdk.lore.entry import SearchResult
+from npc_sdk.messages import JsonValue, Message, ToolSpec
+from npc_sdk.persona.schema import Persona, WorldFile
+from npc_sdk.persona.situation import render_situation
+from npc_sdk.prompt.compile import CompiledPrompt, PromptSource, compile_prompt
+from npc_sdk.prompt.formats.interface import ChatFormat
+from npc_sdk.prompt.trace import Part
+from npc_sdk.requests import Sampling
+from npc_sdk.session.state import GameState
+from npc_sdk.session.toolbelt import Toolbelt
+from npc_sdk.settings import SessionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A prompt before it is fitted to the window, and the situation lines that the state does not fill.
+
+    A reply drafts once: what its rounds add stands behind it, so that the cached prefix holds.
+    """
+
+    source: PromptSource
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Holds the state by reference: a draft sees what the game has set until then."""
+
+    npc_id: str
+    persona: Persona
+    world: WorldFile
+    book: LoreBook
+    state: GameState
+    engine: Engine
+    settings: SessionSettings
+    chat_format: ChatFormat
+    tool_format: ToolFormat
+    belt: Toolbelt
+
+    def draft(
+        self, words: Message, *, player: str, history: Sequence[Message], state: Mapping[str, JsonValue] | None = None
+    ) -> Draft:
+        """What the NPC is told with these words. state is laid over what the game has set."""
+        variables = {**self.state.seen_by(self.npc_id), **(state or {})}
+        situation, left_out = render_situation(self.persona, variables, player)
+        found = self._recall(words.text, history)
+        source = PromptSource(
+            persona=self.persona,
+            world=self.world,
+            tools=self.belt.specs,
+            history=tuple(history),
+            turn=(words,),
+            situation=situation,
+            matches=found.matches,
+            passed_over=found.passed_over,
+        )
+        return Draft(source, left_out)
+
+    def compile(
+        self,
+        draft: Draft,
+        *,
+        reply_tokens: int,
+        rounds: Sequence[Message] = (),
+        tools: Sequence[ToolSpec] | None = None,
+    ) -> CompiledPrompt:
+        """The prompt, with what earlier rounds of the reply said and did behind the words.
+
+        Raises: PromptTooLong.
+        """
+        source = dataclasses.replace(
+            draft.source,
+            turn=(*draft.source.turn, *rounds),
+            tools=draft.source.tools if tools is None else tuple(tools),
+        )
+        prompt = compile_prompt(
+            source,
+            chat_format=self.chat_format,
+            count=self.engine.count_tokens,
+            window_tokens=self.engine.info.context_tokens,
+            reply_tokens=reply_tokens,
+        )
+        unfilled = tuple(Part("situation", "a line", 0, is_in=False, why=why) for why in draft.left_out)
+        trace = dataclasses.replace(prompt.trace, parts=(*prompt.trace.parts, *unfilled))
+        return dataclasses.replace(prompt, trace=trace)
+
+    def sampling(self, chosen: Sampling | None = None) -> Sampling:
+        """The caller's choice, or else the persona's over the settings'; the chat format's stops always hold."""
+        sampling = chosen or self.persona.sampling.apply(Sampling(max_new_tokens=self.settings.reply_tokens))
+        return dataclasses.replace(sampling, stop=tuple(dict.fromkeys((*sampling.stop, *self.chat_format.stop))))
+
+    def _recall(self, words: str, history: Sequence[Message]) -> SearchResult:
+        """Lore for the player's words. Where they name nothing ("And where is it?"), for what the NPC said last."""
+        limit = self.settings.lore_limit
+        found = self.book.search(words, npc_id=self.npc_id, limit=limit)
+        before = last_sentence(history)
+        if found.matches or not before or not limit:
+            return found
+        again = self.book.search(before, npc_id=self.npc_id, limit=limit)
+        matches = tuple(dataclasses.replace(m, why=f"in the NPC's last sentence: {m.why}") for m in again.matches)
+        return SearchResult(matches, again.passed_over)
+
+
+def last_sentence(history: Sequence[Message]) -> str:
+    """What the NPC said last; empty where it has said nothing."""
+    for message in reversed(history):
+        if message.role == "assistant" and message.text.strip():
+            cutter = SentenceCutter()
+            return [*cutter.feed(message.text), *cutter.finish()][-1]
+    return ""

@@ -1,0 +1,157 @@
+"""One player talking to one NPC: the conversation so far, and one reply at a time.
+
+Knows what to remember of a reply, not how one comes about (reply.py). Made by the world; used by games, the bridge
+and the command line, from one asyncio loop.
+"""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Literal
+from weakref import WeakValueDictionary
+
+from npc_sdk.errors import DuplicateRequest, NpcError, RequestError, UnknownRequest, UnknownSession, Unsupported
+from npc_sdk.events import Event, ReplyFailed, ReplyFinished
+from npc_sdk.messages import ImagePart, JsonValue, Message
+from npc_sdk.requests import Priority, Sampling
+from npc_sdk.session.reply import Ask, Reply
+from npc_sdk.session.scene import Scene
+
+MAX_WORDS_CHARS = 8000
+MAX_EXCHANGES = 128  # more than any window of these models holds
+TRIM_EXCHANGES = 32  # dropped together, so that the prompt's prefix moves seldom
+
+
+class Session:
+    """Mutates: the history grows with every reply in which the NPC said or did something."""
+
+    def __init__(self, scene: Scene, *, session_id: str, player: str) -> None:
+        self.session_id = session_id
+        self.npc_id = scene.npc_id
+        self.player = player
+        self.greeting = scene.persona.greeting
+        self._scene = scene
+        self._history = [Message("assistant", self.greeting)] if self.greeting else []
+        self._replies: WeakValueDictionary[str, Reply] = WeakValueDictionary()
+        self._running: Reply | None = None
+        self._call_ids = (f"call-{number}" for number in itertools.count(1))
+        self._is_closed = False
+
+    @property
+    def history(self) -> tuple[Message, ...]:
+        """What was said and done so far, oldest first; begins with the greeting."""
+        return tuple(self._history)
+
+    def say(
+        self,
+        text: str,
+        *,
+        images: tuple[ImagePart, ...] = (),
+        request_id: str | None = None,
+        priority: Priority = Priority.PLAYER,
+        timeout_s: float | None = None,
+        sampling: Sampling | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """The events of the NPC's reply, the last of them ReplyFinished or ReplyFailed; begins when first awaited.
+
+        Units: timeout_s for the whole reply, waiting for the game included. Closing the iterator early stops the reply.
+        """
+        request_id = request_id or uuid.uuid4().hex
+        ask = Ask(
+            request_id=request_id,
+            run_id=f"{self.session_id}/{request_id}",
+            words=Message("user", text, images=images),
+            player=self.player,
+            sampling=self._scene.sampling(sampling),
+            priority=priority,
+            timeout_s=self._scene.settings.reply_timeout_s if timeout_s is None else timeout_s,
+        )
+        reply = Reply(self._scene, ask, self._call_ids)
+        is_known = request_id in self._replies
+        if not is_known:
+            self._replies[request_id] = reply
+        return self._converse(reply, is_known=is_known)
+
+    def tool_result(
+        self, call_id: str, status: Literal["accepted", "refused"] = "accepted", content: JsonValue = None
+    ) -> None:
+        """The game's answer to a ToolCall; content is the outcome or the reason, for the NPC to read.
+
+        Raises: UnknownRequest for a call that is not open, RequestError for content that cannot be used.
+        """
+        if self._running is None:
+            raise UnknownRequest(f"no call {call_id!r} is open", hint="it was never made, or is settled already")
+        self._running.desk.answer(call_id, status, content)
+
+    def cancel(self, request_id: str) -> None:
+        """Ends a reply with finish_reason "cancelled". One that has ended, or was never asked for, is left alone."""
+        reply = self._replies.get(request_id)
+        if reply is not None:
+            reply.cancel()
+
+    def close(self) -> None:
+        """Takes no more words; a reply in progress ends as cancelled."""
+        self._is_closed = True
+        if self._running is not None:
+            self._running.cancel()
+
+    async def _converse(self, reply: Reply, *, is_known: bool) -> AsyncGenerator[Event, None]:
+        fault = self._fault(reply.ask, is_known=is_known)
+        if fault is not None:
+            yield ReplyFailed(reply.ask.request_id, fault)
+            return
+        self._running = reply
+        try:
+            async with aclosing(reply.events(self.history)) as events:
+                async for event in events:
+                    if isinstance(event, ReplyFinished | ReplyFailed):
+                        self._end(reply)  # before the game hears of the end, for it may go on talking at once
+                    yield event
+        finally:
+            self._end(reply)
+
+    def _end(self, reply: Reply) -> None:
+        """Remembers the exchange and frees the session, once."""
+        if self._running is not reply:
+            return
+        self._running = None
+        self._replies.pop(reply.ask.request_id, None)
+        self._history += reply.exchange
+        starts = [index for index, message in enumerate(self._history) if message.role == "user"]
+        if len(starts) > MAX_EXCHANGES:
+            del self._history[: starts[TRIM_EXCHANGES]]
+
+    def _fault(self, ask: Ask, *, is_known: bool) -> NpcError | None:
+        """Why this cannot be answered at all."""
+        if self._is_closed:
+            return UnknownSession(f"session {self.session_id!r} has ended", hint="begin another with World.talk")
+        if is_known:
+            return DuplicateRequest(f"request {ask.request_id!r} is open already", hint="give every say its own id")
+        if self._running is not None:
+            busy = self._running.ask.request_id
+            return RequestError(
+                f"{self._scene.persona.name} is still answering {busy!r}", hint="wait for its end, or cancel it"
+            )
+        if ask.timeout_s <= 0:
+            return RequestError(f"timeout_s is {ask.timeout_s!r}", hint="give more than 0 seconds")
+        if ask.words.images and not self._scene.engine.info.has_vision:
+            return Unsupported(f"the model {self._scene.engine.info.name!r} cannot see", hint="send words only")
+        return _words_fault(ask.words.text)
+
+
+def _words_fault(text: str) -> NpcError | None:
+    if not text.strip():
+        return RequestError("the player said nothing", hint="send at least one word")
+    if len(text) > MAX_WORDS_CHARS:
+        return RequestError(
+            f"the player's words are {len(text)} characters long, at most {MAX_WORDS_CHARS} are taken",
+            hint="send less at once",
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        return RequestError(f"the player's words hold half a character at {exc.start}", hint="send valid Unicode")
+    return None

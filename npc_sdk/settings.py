@@ -1,0 +1,158 @@
+"""What can be set without touching code: the engine, the sessions and the server.
+
+Read from a YAML file and NPC_* environment variables (NPC_SERVER_PORT sets server.port; the environment wins).
+An unknown name is a mistake and says which name comes nearest. Called by the command line and by games.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from npc_sdk.errors import SettingsError
+
+ENV_PREFIX = "NPC_"
+
+
+class Group(BaseModel):
+    """Base of every settings group: unknown names are mistakes, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EngineSettings(Group):
+    """The model and where it runs. Units: cache_bytes is what may be kept of finished prompts."""
+
+    model: str = Field(default="hearth", description="A model that ships, a model's folder, or 'scripted'.")
+    device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
+    threads: int | None = Field(default=None, ge=1, le=1024)
+    context_tokens: int | None = Field(default=None, ge=64, description="A smaller window than the model's own.")
+    cache_bytes: int = Field(default=256 * 1024**2, ge=0)
+    dtype: Literal["float32", "bfloat16"] | None = None
+    tokenizer: Path | None = Field(default=None, description="A folder with tokenizer.json, if the model's has none.")
+
+
+class SessionSettings(Group):
+    """How a conversation runs. Units: seconds, tokens, passages."""
+
+    tool_rounds: int = Field(default=4, ge=0, le=32)
+    tool_timeout_s: float = Field(default=20.0, gt=0, le=3600)
+    reply_timeout_s: float = Field(default=120.0, gt=0, le=3600)
+    reply_tokens: int = Field(default=160, ge=1, le=4096)
+    lore_limit: int = Field(default=3, ge=0, le=32)
+
+
+class ServerSettings(Group):
+    """Where the bridge listens; port 0 takes any free one."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=5577, ge=0, le=65535)
+
+
+class Settings(Group):
+    """All of it, as one npc.yaml holds it."""
+
+    engine: EngineSettings = EngineSettings()
+    session: SessionSettings = SessionSettings()
+    server: ServerSettings = ServerSettings()
+    personas: Path | None = Field(default=None, description="The folder of personas; the bundled village if unset.")
+
+    @classmethod
+    def load(cls, path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+        """The file's values under the environment's. Raises: SettingsError."""
+        values = _read(path) if path else {}
+        _overlay(values, os.environ if environ is None else environ)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as exc:
+            raise _first_mistake(exc, path) from exc
+
+    def personas_dir(self) -> Path:
+        """The folder to load: the chosen one, or the village that ships."""
+        return self.personas or bundled_personas()
+
+
+def bundled_personas() -> Path:
+    """The village that ships: beside the package in a checkout, inside it in a wheel. Raises: SettingsError."""
+    package = Path(__file__).parent
+    for folder in (package / "_personas", package.parent / "personas"):
+        if (folder / "world" / "world.yaml").is_file():
+            return folder
+    raise SettingsError("this installation holds no personas", hint="name a folder with --personas")
+
+
+def bundled_models() -> dict[str, Path]:
+    """The models that ship, by name."""
+    folder = Path(__file__).parent / "models"
+    return {config.parent.name: config.parent for config in sorted(folder.glob("*/config.json"))}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"cannot read the settings {str(path)!r}: {exc}", hint="name a readable YAML file") from exc
+    except yaml.YAMLError as exc:
+        raise SettingsError(f"{path}: not YAML: {exc}", hint="write groups of name: value") from exc
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: holds {type(values).__name__}, not groups", hint="begin with engine:, for one")
+    return values
+
+
+def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Mutates: values takes every NPC_* variable. Raises: SettingsError for a name that stands for nothing."""
+    places = _env_names()
+    for name in sorted(environ):
+        if not name.startswith(ENV_PREFIX):
+            continue
+        if name not in places:
+            raise SettingsError(f"the environment variable {name!r} sets nothing", hint=_nearest(name, places))
+        group, field = places[name]
+        target = values if group is None else values.setdefault(group, {})
+        if not isinstance(target, dict):
+            raise SettingsError(
+                f"{group}: {target!r} is not a group of settings", hint=f"write {group}: and {field}: below it"
+            )
+        target[field] = environ[name]
+
+
+def _env_names() -> dict[str, tuple[str | None, str]]:
+    names: dict[str, tuple[str | None, str]] = {}
+    for group, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Group):
+            for inner in field.annotation.model_fields:
+                names[f"{ENV_PREFIX}{group}_{inner}".upper()] = (group, inner)
+        else:
+            names[f"{ENV_PREFIX}{group}".upper()] = (None, group)
+    return names
+
+
+def _first_mistake(exc: ValidationError, path: Path | None) -> SettingsError:
+    error = exc.errors()[0]
+    place = ".".join(str(part) for part in error["loc"])
+    source = str(path) if path else "settings"
+    if error["type"] == "extra_forbidden":
+        return SettingsError(f"{source}: {place!r} is no setting", hint=_nearest(place, _dotted()))
+    return SettingsError(
+        f"{source}: {place}: {error['input']!r}: {error['msg']}", hint="settings are described in npc_sdk/settings.py"
+    )
+
+
+def _dotted() -> list[str]:
+    """Every name that a settings file may hold."""
+    inner = [f"{group}.{field}" for group, field in _env_names().values() if group]
+    return [*Settings.model_fields, *inner]
+
+
+def _nearest(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"

@@ -1,0 +1,77 @@
+"""Whole generated dialogues, rendered by the prompt code that runs in the game, with what is to be learned marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from npc_sdk.messages import Message
+from npc_sdk.prompt.formats.nemotron import NemotronFormat
+from npc_sdk.prompt.system import system_text
+from npc_sdk.requests import Segment
+from npc_sdk.training.exchange import Exchange
+from npc_sdk.training.mix import make_exchange
+from npc_sdk.training.scene import Scene, make_scene
+from npc_sdk.training.style import talk
+
+FORMAT = NemotronFormat()
+_STATELESS = frozenset({"talk", "absurd", "who", "goal", "fact", "unknown"})
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a training text; the loss is taken in full only where is_answer."""
+
+    segments: tuple[Segment, ...]
+    is_answer: bool
+
+
+def make_dialogue(rng: Random, *, longest: int = 8) -> list[Piece]:
+    """One conversation of 2 to longest exchanges.
+
+    Earlier exchanges sometimes stand as history does in a running game: without passages, and not to be learned.
+    """
+    scene = make_scene(rng)
+    pieces = [Piece(tuple(FORMAT.system(system_message(scene), scene.specs())), False)]
+    if rng.random() < 0.6:
+        pieces.append(Piece(tuple(FORMAT.turn(greeting(scene, rng))), False))
+    count = rng.randint(2, longest)
+    bare = rng.randint(1, count - 1) if rng.random() < 0.3 else 0
+    for index in range(count):
+        moment = scene.situation()
+        exchange = make_exchange(scene, rng)
+        is_history = index < bare
+        if exchange.kind in _STATELESS and rng.random() < 0.6:
+            moment = ""  # keeps texts short: most of what is computed should be worth learning
+        pieces += render_exchange(exchange, moment, is_history=is_history)
+    return pieces
+
+
+def greeting(scene: Scene, rng: Random) -> Message:
+    """What opens a conversation before the player has spoken."""
+    first = talk(rng, scene.style, rng.choice(("hello", "hello", "chat")))
+    return Message("assistant", f"{first} {talk(rng, scene.style, 'chat')}" if rng.random() < 0.4 else first)
+
+
+def system_message(scene: Scene) -> Message:
+    return Message("system", system_text(scene.persona, scene.world), contexts=scene.persona.knows)
+
+
+def render_exchange(exchange: Exchange, moment: str, *, is_history: bool = False) -> list[Piece]:
+    """The player's turn, then the character's turns, each with the token that ends it."""
+    contexts = () if is_history else (*exchange.passages, *filter(None, [moment]))
+    pieces = [Piece(tuple(FORMAT.turn(Message("user", exchange.player_words, contexts=contexts))), False)]
+    for message in exchange.answer:
+        if message.role != "assistant":
+            pieces.append(Piece(tuple(FORMAT.turn(message)), False))
+            continue
+        opening = FORMAT.opening()
+        pieces.append(Piece(tuple(opening), False))
+        content = FORMAT.turn(message)[1:]
+        pieces.append(Piece(tuple(content), not is_history))
+    return pieces
+
+
+def plain_text(pieces: list[Piece]) -> str:
+    """The dialogue as one string, for training a tokenizer and for reading."""
+    return "".join(segment.text for piece in pieces for segment in piece.segments)

@@ -1,0 +1,143 @@
+"""The world: its cast, one engine, the state that the game sets, and the sessions that are open.
+
+Knows content folders and who talks to whom, not how a reply comes about (session/). Used by games, the bridge and
+the command line, from one asyncio loop.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from npc_sdk.decoding.tool_formats import tool_format
+from npc_sdk.engine.interface import Engine
+from npc_sdk.errors import DuplicateRequest, Overloaded, RequestError, UnknownNpc, UnknownSession
+from npc_sdk.lore.book import LoreBook
+from npc_sdk.lore.content import WorldContent, load_world
+from npc_sdk.messages import JsonValue, Message
+from npc_sdk.persona.problem import name_hint
+from npc_sdk.persona.schema import Persona
+from npc_sdk.persona.situation import MAX_PLAYER_CHARS
+from npc_sdk.prompt.compile import CompiledPrompt
+from npc_sdk.prompt.formats import chat_format
+from npc_sdk.session import Session
+from npc_sdk.session.scene import Scene
+from npc_sdk.session.state import GameState, checked_state
+from npc_sdk.session.toolbelt import Toolbelt
+from npc_sdk.settings import SessionSettings
+
+MAX_SESSIONS = 1024
+MAX_ID_CHARS = 128
+
+
+class World:
+    """Raises: SettingsError where the engine wants a chat or tool format that nobody wrote."""
+
+    def __init__(self, content: WorldContent, engine: Engine, settings: SessionSettings | None = None) -> None:
+        self.cast: Mapping[str, Persona] = content.personas
+        self.engine = engine
+        self._state = GameState()
+        self._sessions: dict[str, Session] = {}
+        book = LoreBook(content.lore)
+        self._scenes = {
+            npc_id: Scene(
+                npc_id=npc_id,
+                persona=persona,
+                world=content.world,
+                book=book,
+                state=self._state,
+                engine=engine,
+                settings=settings or SessionSettings(),
+                chat_format=chat_format(engine.info.chat_format),
+                tool_format=tool_format(engine.info.tool_format),
+                belt=Toolbelt(persona, content.world),
+            )
+            for npc_id, persona in content.personas.items()
+        }
+
+    @classmethod
+    def load(cls, personas_dir: Path | str, engine: Engine, settings: SessionSettings | None = None) -> World:
+        """The world of a content folder. Raises: ContentError with every mistake of every file, SettingsError."""
+        return cls(load_world(personas_dir), engine, settings)
+
+    def talk(self, npc_id: str, *, player: str = "Traveller", session_id: str | None = None) -> Session:
+        """Opens a session. Raises: UnknownNpc, DuplicateRequest, RequestError, Overloaded."""
+        scene = self._scene(npc_id)
+        _check_player(player)
+        session_id = self._new_id(npc_id) if session_id is None else session_id
+        self._check_id(session_id)
+        if len(self._sessions) >= MAX_SESSIONS:
+            raise Overloaded(f"{MAX_SESSIONS} sessions are open", hint="end those that are over with World.end")
+        session = Session(scene, session_id=session_id, player=player)
+        self._sessions[session_id] = session
+        return session
+
+    def session(self, session_id: str) -> Session:
+        """An open session. Raises: UnknownSession."""
+        try:
+            return self._sessions[session_id]
+        except KeyError:
+            raise UnknownSession(f"session {session_id!r} is not open", hint="begin one with World.talk") from None
+
+    def end(self, session_id: str) -> None:
+        """Closes a session; a reply in progress ends as cancelled. Raises: UnknownSession."""
+        self.session(session_id).close()
+        del self._sessions[session_id]
+
+    def set_state(self, values: Mapping[str, JsonValue], npc_id: str | None = None) -> None:
+        """Sets variables for prompts, all or none: the world's, or one NPC's own. None takes a variable away.
+
+        Raises: RequestError for a value that cannot be used, UnknownNpc.
+        """
+        if npc_id is not None:
+            self._scene(npc_id)
+        self._state.set(values, npc_id)
+
+    def preview(
+        self,
+        npc_id: str,
+        words: str,
+        *,
+        player: str = "Traveller",
+        state: Mapping[str, JsonValue] | None = None,
+        history: Sequence[Message] = (),
+    ) -> CompiledPrompt:
+        """The prompt that a reply to these words would begin with; nothing is run. state is laid over the game's.
+
+        Raises: UnknownNpc, RequestError, PromptTooLong.
+        """
+        scene = self._scene(npc_id)
+        _check_player(player)
+        draft = scene.draft(Message("user", words), player=player, history=history, state=checked_state(state or {}))
+        return scene.compile(draft, reply_tokens=scene.sampling().max_new_tokens)
+
+    async def close(self) -> None:
+        """Ends every session and frees the engine."""
+        for session_id in list(self._sessions):
+            self.end(session_id)
+        await self.engine.close()
+
+    def _scene(self, npc_id: str) -> Scene:
+        try:
+            return self._scenes[npc_id]
+        except KeyError:
+            hint = name_hint(str(npc_id), self._scenes, "NPCs")
+            raise UnknownNpc(f"there is no NPC {npc_id!r}", hint=hint) from None
+
+    def _new_id(self, npc_id: str) -> str:
+        """Random, so that nobody can guess another player's."""
+        return f"{npc_id}-{secrets.token_hex(8)}"
+
+    def _check_id(self, session_id: str) -> None:
+        if not 0 < len(session_id) <= MAX_ID_CHARS:
+            raise RequestError(f"{session_id[:40]!r} is no session id", hint=f"take 1 to {MAX_ID_CHARS} characters")
+        if session_id in self._sessions:
+            raise DuplicateRequest(f"session {session_id!r} is open already", hint="end it, or take another id")
+
+
+def _check_player(player: str) -> None:
+    if not player.strip() or len(player) > MAX_PLAYER_CHARS or not player.isprintable():
+        raise RequestError(
+            f"{player[:80]!r} is no player name", hint=f"take 1 to {MAX_PLAYER_CHARS} characters on one line"
+        )

@@ -1,0 +1,25 @@
+# ruff: noqa: N999 - the number tells the order of reading
+"""One question to one character, all in this process: ``python samples/01_hello_npc.py [ENGINE]``."""
+
+import asyncio
+import sys
+
+from npc_sdk import TextDelta, ToolCall, World, create_engine
+from npc_sdk.settings import bundled_personas
+
+
+async def main(engine: str = "hearth") -> None:
+    """Asks Mara for work and agrees to whatever she does about it."""
+    world = World.load(bundled_personas(), create_engine(engine))
+    mara = world.talk("mara", player="Robin")
+    print(f"Mara: {mara.greeting}\nRobin: Do you have any work for me?\nMara: ", end="")
+    async for event in mara.say("Do you have any work for me?"):
+        if isinstance(event, TextDelta):
+            print(event.text, end="", flush=True)
+        elif isinstance(event, ToolCall):
+            mara.tool_result(event.call.call_id, "accepted")
+    print()
+    await world.close()
+
+
+asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""A text adventure whose characters live on the NPC server. It talks to them only through game_bridge.client."""

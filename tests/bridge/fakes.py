@@ -1,0 +1,143 @@
+"""A world whose NPCs do what the player's words say: the host that the bridge is tested against."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+from npc_sdk.engine.interface import Engine, EngineInfo
+from npc_sdk.errors import EngineCrashed, RequestError, UnknownNpc, UnknownRequest, UnknownSession
+from npc_sdk.events import (
+    Event,
+    ReplyFailed,
+    ReplyFinished,
+    Sentence,
+    TextDelta,
+    Timings,
+    ToolCall,
+    ToolSettled,
+    Usage,
+)
+from npc_sdk.messages import FunctionCall, ImagePart, JsonValue, ToolResult
+from npc_sdk.requests import Priority
+
+
+@dataclass(frozen=True)
+class FakePersona:
+    name: str
+    greeting: str
+
+
+class FakeEngine:
+    def __init__(self, has_vision: bool) -> None:
+        self.info = EngineInfo("fake", 4096, "plain", "plain", has_vision=has_vision)
+
+
+@dataclass
+class FakeSession:
+    """The words choose the behaviour: slow, deaf, crash, silent, tool, huge, bad-json; everything else is echoed."""
+
+    session_id: str
+    npc_id: str
+    greeting: str
+    heard: list[tuple[str, tuple[ImagePart, ...], Priority]] = field(default_factory=list)
+    answers: dict[str, asyncio.Future[ToolResult]] = field(default_factory=dict)
+    running: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    async def say(
+        self,
+        text: str,
+        *,
+        images: tuple[ImagePart, ...] = (),
+        request_id: str | None = None,
+        priority: Priority = Priority.PLAYER,
+        timeout_s: float | None = None,
+    ) -> AsyncIterator[Event]:
+        assert request_id is not None
+        assert timeout_s is not None
+        self.heard.append((text, images, priority))
+        if self.running:
+            yield ReplyFailed(request_id, RequestError("The session is busy"))
+            return
+        cancelled = self.running[request_id] = asyncio.Event()
+        try:
+            async for event in self._act(text, request_id, cancelled):
+                yield event
+        finally:
+            del self.running[request_id]
+
+    async def _act(self, text: str, request_id: str, cancelled: asyncio.Event) -> AsyncIterator[Event]:
+        yield TextDelta(request_id, text)
+        finished = ReplyFinished(request_id, text, "stop", Usage(3, 2, 1), Timings(total_s=0.5))
+        events: dict[str, list[Event]] = {
+            "engine": [ReplyFailed(request_id, EngineCrashed("The model fell over"), text)],
+            "huge": [TextDelta(request_id, "x" * 100_000), finished],
+            "huge-end": [ReplyFinished(request_id, "x" * 100_000, "stop")],
+            "twice": [finished, TextDelta(request_id, "late"), finished],
+            "silent": [],
+            "flood": [TextDelta(request_id, "x" * 2_000)] * 20_000,
+        }
+        if text == "slow":
+            await cancelled.wait()
+            yield ReplyFinished(request_id, text, "cancelled")
+        elif text == "deaf":
+            await asyncio.sleep(60)
+        elif text == "crash":
+            raise ValueError("the fake broke")
+        elif text == "tool":
+            async for event in self._use_tool(request_id):
+                yield event
+        else:
+            for event in events.get(text, [Sentence(request_id, 0, text), finished]):
+                yield event
+                await asyncio.sleep(0)
+
+    async def _use_tool(self, request_id: str) -> AsyncIterator[Event]:
+        call = FunctionCall(f"call-{len(self.heard)}", "give_item", {"item": "rope", "count": 2})
+        self.answers[call.call_id] = asyncio.get_running_loop().create_future()
+        yield ToolCall(request_id, call)
+        result = await self.answers[call.call_id]
+        yield ToolSettled(request_id, result)
+        yield ReplyFinished(request_id, str(result.content), "stop")
+
+    def tool_result(self, call_id: str, status: str = "accepted", content: JsonValue = None) -> None:
+        if call_id not in self.answers or self.answers[call_id].done():
+            raise UnknownRequest(f"call_id {call_id!r} is not open")
+        self.answers[call_id].set_result(ToolResult(call_id, "give_item", status, content))  # type: ignore[arg-type]
+
+    def cancel(self, request_id: str) -> None:
+        if request_id not in self.running:
+            raise UnknownRequest(f"request_id {request_id!r} is not open")
+        self.running[request_id].set()
+
+
+class FakeWorld:
+    def __init__(self, *, has_vision: bool = False) -> None:
+        self.cast: Mapping[str, FakePersona] = {
+            "mara": FakePersona("Mara", "Welcome to the Lantern."),
+            "brom": FakePersona("Brom", ""),
+        }
+        self.engine: Engine = FakeEngine(has_vision)  # type: ignore[assignment]
+        self.sessions: dict[str, FakeSession] = {}
+        self.all_sessions: list[FakeSession] = []
+        self.state: dict[str | None, dict[str, JsonValue]] = {}
+
+    def talk(self, npc_id: str, *, player: str = "Traveller") -> FakeSession:
+        if npc_id == "cursed":
+            raise ZeroDivisionError("a bug in the world")
+        if npc_id not in self.cast:
+            raise UnknownNpc(f"npc_id {npc_id!r} is not in the cast", hint="mara, brom")
+        session = FakeSession(f"{npc_id}-{len(self.all_sessions)}-{player}", npc_id, self.cast[npc_id].greeting)
+        self.sessions[session.session_id] = session
+        self.all_sessions.append(session)
+        return session
+
+    def end(self, session_id: str) -> None:
+        if self.sessions.pop(session_id, None) is None:
+            raise UnknownSession(f"session_id {session_id!r} is not open")
+
+    def set_state(self, values: Mapping[str, JsonValue], npc_id: str | None = None) -> None:
+        if "forbidden" in values:
+            raise RequestError("forbidden: no such variable", hint="declare it first")
+        self.state.setdefault(npc_id, {}).update(values)

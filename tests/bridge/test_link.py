@@ -1,0 +1,199 @@
+"""The client against servers that die, fall silent, restart or talk nonsense: every open reply ends, and only once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import zmq
+import zmq.asyncio
+
+from game_bridge import message as wire
+from game_bridge import protocol
+from game_bridge.client import AsyncNpcClient, AsyncReply
+from game_bridge.core import Answered, ClientCore
+from npc_sdk.errors import ConnectionLost, NpcError, Overloaded, ProtocolError, UnknownRequest, VersionMismatch
+from npc_sdk.events import Event, ReplyFailed, ReplyFinished, TextDelta
+
+
+class Puppet:
+    """A server that sends what the test says, and greets and opens sessions by itself."""
+
+    def __init__(self) -> None:
+        self.context = zmq.asyncio.Context()
+        self.socket = self.context.socket(zmq.ROUTER)
+        self.socket.bind("tcp://127.0.0.1:*")
+        self.address = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self.peer = b""
+        self.heard: list[wire.ClientMessage] = []
+        self.hello_answer: wire.ServerMessage | None = None
+        self.task = asyncio.create_task(self.listen())
+
+    async def listen(self) -> None:
+        while True:
+            self.peer, *frames = await self.socket.recv_multipart()
+            message = protocol.decode_client(frames)
+            self.heard.append(message)
+            limits = wire.Limits(heartbeat_s=0.05, idle_s=0.3)
+            match message:
+                case wire.Hello() if self.hello_answer is not None:
+                    await self.send(self.hello_answer.model_copy(update={"ref": message.ref}))
+                case wire.Hello():
+                    npcs = (wire.NpcEntry(npc_id="mara", name="Mara"),)
+                    await self.send(
+                        wire.Welcome(
+                            ref=message.ref, protocol=1, server="puppet", capabilities=(), limits=limits, npcs=npcs
+                        )
+                    )
+                case wire.Talk():
+                    await self.send(wire.Talking(ref=message.ref, session_id="s", npc_id="mara", greeting=""))
+
+    async def send(self, message: wire.ServerMessage) -> None:
+        await self.socket.send_multipart([self.peer, *protocol.encode(message)])
+
+    def die(self) -> None:
+        self.task.cancel()
+        self.context.destroy(linger=0)
+
+
+@pytest.fixture
+async def puppet() -> AsyncIterator[Puppet]:
+    server = Puppet()
+    yield server
+    server.die()
+
+
+async def open_reply(puppet: Puppet) -> tuple[AsyncNpcClient, AsyncReply]:
+    client = await AsyncNpcClient.connect(puppet.address, timeout_s=2)
+    reply = await client.say("mara", "Hello?")
+    await asyncio.sleep(0.05)
+    await puppet.send(wire.Text(request_id=reply.request_id, text="Well, "))
+    return client, reply
+
+
+async def read_all(reply: AsyncReply) -> list[Event]:
+    async with asyncio.timeout(5):
+        return [event async for event in reply]
+
+
+async def fall_silent(puppet: Puppet) -> None:
+    puppet.task.cancel()
+
+
+async def vanish(puppet: Puppet) -> None:
+    await asyncio.sleep(0.05)
+    puppet.die()
+
+
+async def babble(puppet: Puppet) -> None:
+    await puppet.socket.send_multipart([puppet.peer, b"\xc1"])
+
+
+async def say_goodbye(puppet: Puppet) -> None:
+    await puppet.send(wire.Goodbye(reason="shutdown"))
+
+
+async def forget_us(puppet: Puppet) -> None:
+    await puppet.send(protocol.error_message(ConnectionLost("Who are you?"), 999))
+
+
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [
+        (fall_silent, ConnectionLost),
+        (vanish, ConnectionLost),
+        (babble, ProtocolError),
+        (say_goodbye, ConnectionLost),
+        (forget_us, ConnectionLost),
+    ],
+    ids=["silence", "death", "nonsense", "goodbye", "restart"],
+)
+async def test_a_lost_server_ends_the_open_reply_with_its_text(
+    puppet: Puppet, end: object, error: type[NpcError]
+) -> None:
+    client, reply = await open_reply(puppet)
+    await end(puppet)  # type: ignore[operator]
+    events = await read_all(reply)
+    last = events[-1]
+    assert isinstance(last, ReplyFailed)
+    assert isinstance(last.error, error)
+    assert last.text == "Well, "
+    assert events[:-1] == [TextDelta(reply.request_id, "Well, ")]
+    assert not client.is_connected
+    with pytest.raises(ConnectionLost):
+        await client.talk("mara")
+    await client.close()
+
+
+async def test_a_mute_server_fails_the_question_but_keeps_the_connection(puppet: Puppet) -> None:
+    client = await AsyncNpcClient.connect(puppet.address, timeout_s=0.1)
+    with pytest.raises(ConnectionLost, match=r"did not answer state within 0\.1 s"):
+        await client.set_state({"x": 1})
+    assert client.is_connected
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(VersionMismatch("1 is not spoken here"), VersionMismatch), (Overloaded("full"), Overloaded)],
+    ids=["version", "full"],
+)
+async def test_a_refused_hello_is_raised(puppet: Puppet, error: NpcError, kind: type[NpcError]) -> None:
+    puppet.hello_answer = protocol.error_message(error, None)
+    with pytest.raises(kind):
+        await AsyncNpcClient.connect(puppet.address)
+
+
+async def test_a_wrong_kind_of_answer_is_a_protocol_error(puppet: Puppet) -> None:
+    puppet.hello_answer = wire.StateOk()
+    with pytest.raises(ProtocolError, match="answered hello with state_ok"):
+        await AsyncNpcClient.connect(puppet.address)
+
+
+def opened_core() -> ClientCore:
+    core = ClientCore()
+    core.say("s", "q", "hi")
+    return core
+
+
+def test_core_drops_what_comes_after_the_end() -> None:
+    core = opened_core()
+    finished = protocol.encode(wire.Finished(request_id="q", text="x", finish_reason="stop"))
+    (event,) = core.receive(finished)
+    assert isinstance(event, ReplyFinished)
+    assert core.receive(finished) == []
+    assert core.lose(ConnectionLost("gone")) == []
+
+
+def test_core_loses_everything_once() -> None:
+    core = opened_core()
+    ref = core.ask(wire.Ping).ref
+    happenings = core.lose(ConnectionLost("gone"))
+    assert [type(happening) for happening in happenings] == [Answered, ReplyFailed]
+    assert isinstance(happenings[0], Answered)
+    assert happenings[0].ref == ref
+    assert core.lose(ConnectionLost("again")) == []
+    assert core.receive(protocol.encode(wire.Pong())) == []
+    with pytest.raises(ConnectionLost, match="gone"):
+        core.ask(wire.Ping)
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [(UnknownRequest("too late"), []), (Overloaded("full"), [])],
+    ids=["crossed-the-end", "other"],
+)
+def test_an_error_for_a_cancel_ends_nothing(error: NpcError, ends: list[object]) -> None:
+    core = opened_core()
+    ref = core.cancel("q").ref
+    assert core.receive(protocol.encode(protocol.error_message(error, ref))) == ends
+    assert len(core.lose(ConnectionLost("gone"))) == 1
+
+
+def test_an_error_for_a_say_ends_its_reply() -> None:
+    core = ClientCore()
+    ref = core.say("s", "q", "hi").ref
+    (event,) = core.receive(protocol.encode(protocol.error_message(Overloaded("full"), ref)))
+    assert isinstance(event, ReplyFailed)
+    assert isinstance(event.error, Overloaded)

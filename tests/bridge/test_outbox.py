@@ -1,0 +1,67 @@
+"""What waits for one connection: in order, bounded in number and patience, and never blocking whoever posts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from game_bridge.outbox import Outbox
+from game_bridge.router import SendOutcome
+
+
+class Line:
+    """A connection whose state the test sets."""
+
+    def __init__(self, state: SendOutcome = "sent") -> None:
+        self.state = state
+        self.sent: list[bytes] = []
+        self.broken: list[str] = []
+
+    async def send(self, frames: list[bytes]) -> SendOutcome:
+        if self.state == "sent":
+            self.sent += frames
+        return self.state
+
+    def outbox(self, *, max_messages: int = 10, patience_s: float = 0.1) -> Outbox:
+        return Outbox(self.send, self.broken.append, max_messages=max_messages, patience_s=patience_s)
+
+
+async def test_messages_keep_their_order_through_a_short_block() -> None:
+    line = Line("blocked")
+    outbox = line.outbox(patience_s=5)
+    for number in range(5):
+        outbox.post([b"%d" % number])
+    await asyncio.sleep(0.05)
+    line.state = "sent"
+    await outbox.close(1)
+    assert (line.sent, line.broken) == ([b"0", b"1", b"2", b"3", b"4"], [])
+
+
+@pytest.mark.parametrize(
+    ("state", "posts", "reason"),
+    [("blocked", 1, "slow"), ("gone", 1, "gone"), ("blocked", 11, "slow")],
+    ids=["patience", "gone", "full"],
+)
+async def test_a_broken_connection_is_reported_once(state: SendOutcome, posts: int, reason: str) -> None:
+    line = Line(state)
+    outbox = line.outbox()
+    for _ in range(posts):
+        outbox.post([b"x"])
+    await asyncio.sleep(0.2)
+    line.state = "sent"
+    outbox.post([b"too late"])
+    await outbox.close(1)
+    assert (line.broken, line.sent) == ([reason], [])
+
+
+@pytest.mark.parametrize("act", [lambda _: None, lambda outbox: outbox.post([b"x"])], ids=["empty", "blocked"])
+async def test_close_gives_up_in_time(act: Callable[[Outbox], None]) -> None:
+    line = Line("blocked")
+    outbox = line.outbox(patience_s=60)
+    act(outbox)
+    async with asyncio.timeout(1):
+        await outbox.close(0.05)
+    outbox.post([b"after"])
+    assert (line.sent, line.broken) == ([], [])

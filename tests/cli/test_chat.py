@@ -1,0 +1,116 @@
+"""What a chat shows, and who decides about acts."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from npc_sdk import World
+from npc_sdk.cli import chat
+from npc_sdk.cli.seeded import SeededEngine
+from npc_sdk.cli.terminal import Terminal, loading
+from npc_sdk.engine.interface import Engine
+from npc_sdk.engine.scripted import ScriptedEngine
+from npc_sdk.errors import EngineCrashed
+from npc_sdk.events import ReplyFailed, TextDelta
+from npc_sdk.messages import FunctionCall
+from npc_sdk.requests import GenerateRequest, Sampling
+from npc_sdk.settings import bundled_personas
+
+CALL = 'Very well. <toolcall> {"name": "follow_player", "arguments": {}} </toolcall>'
+
+
+class Utf8(io.StringIO):
+    encoding = "utf-8"
+
+
+def terminal(**options: object) -> tuple[Terminal, Utf8]:
+    out = Utf8()
+    return Terminal("Pip", Console(file=out, width=60, highlight=False, **options)), out  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [("y", "accepted"), ("", "accepted"), ("n", "refused"), ("No", "refused")]
+)
+async def test_person_decides_about_each_act(answer: str, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    world = World.load(bundled_personas(), ScriptedEngine([CALL, "There."]))
+    shown, out = terminal()
+    await chat._reply(world.talk("pip"), "Come with me.", shown)
+    await world.close()
+    assert "Pip: Very well." in out.getvalue()
+    assert "Pip asks for follow_player()" in out.getvalue()
+    assert f"follow_player {status}" in out.getvalue()
+    assert "Pip: There." in out.getvalue()
+
+
+async def test_piped_chat_accepts_every_act(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    world = World.load(bundled_personas(), ScriptedEngine([CALL, "There."]))
+    shown, out = terminal()
+    await chat._reply(world.talk("pip"), "Come with me.", shown)
+    await world.close()
+    assert "follow_player accepted" in out.getvalue()
+
+
+def test_speech_grows_on_a_terminal_and_stays_once() -> None:
+    shown, out = terminal(force_terminal=True)
+    for piece in ("Catch me ", "if you can!"):
+        shown.show(TextDelta("r", piece))
+    shown.settle()
+    assert out.getvalue().rstrip().endswith("if you can!\x1b[0m")
+
+
+def test_failure_is_shown_with_its_hint() -> None:
+    shown, out = terminal()
+    shown.show(TextDelta("r", "Well"))
+    shown.show(ReplyFailed("r", EngineCrashed("the model broke", hint="start again"), "Well"))
+    assert out.getvalue() == "Pip: Well\n  the model broke (start again)\n"
+
+
+def test_call_shows_its_arguments() -> None:
+    shown, out = terminal()
+    shown.call(FunctionCall("c", "sell_item", {"item": "lantern", "price": 4}))
+    assert out.getvalue() == "  Pip asks for sell_item(item='lantern', price=4)\n"
+
+
+def test_loading_is_silent_where_piped() -> None:
+    out = Utf8()
+    with loading(Console(file=out), "hearth") as on_progress:
+        on_progress(1, 2, "layer 1")
+    assert out.getvalue() == ""
+
+
+def test_state_file_must_hold_variables(tmp_path: Path) -> None:
+    from npc_sdk.cli.assembly import read_state
+    from npc_sdk.errors import SettingsError
+
+    path = tmp_path / "state.yaml"
+    path.write_text("[1]", encoding="utf-8")
+    with pytest.raises(SettingsError, match="holds list"):
+        read_state(path)
+
+
+async def test_seeded_engine_draws_each_request_differently_and_each_run_alike() -> None:
+    async def seeds(seed: int) -> list[int | None]:
+        inner = ScriptedEngine("Hm.")
+        engine: Engine = SeededEngine(inner, seed)
+        for number in range(3):
+            request = GenerateRequest(f"r{number}", ())
+            assert [item async for item in engine.stream(request)]
+        return [request.sampling.seed for request in inner.requests]
+
+    first, again, other = await seeds(1), await seeds(1), await seeds(2)
+    assert first == again
+    assert len({*first, *other}) == 6
+
+
+async def test_seed_of_a_request_is_left_alone() -> None:
+    inner = ScriptedEngine("Hm.")
+    request = GenerateRequest("r", (), sampling=Sampling(seed=5))
+    assert [item async for item in SeededEngine(inner, 1).stream(request)]
+    assert inner.requests[0].sampling.seed == 5

@@ -1,0 +1,67 @@
+"""The server as a process: it says when it is ready, and it ends when it should."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_npc_command import ENVIRON, npc
+
+from game_bridge.client import NpcClient
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "npc_sdk.cli", "serve", "--engine", "scripted", "--port", "0", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=ENVIRON)
+
+
+def address_of(server: subprocess.Popen[str]) -> str:
+    """Waits for the ready line."""
+    assert server.stdout is not None
+    line = server.stdout.readline()
+    assert line.startswith("ready tcp://127.0.0.1:"), server.communicate(timeout=20)
+    return line.split()[1]
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_the_server_in_order(number: signal.Signals) -> None:
+    with start() as server:
+        address = address_of(server)
+        with NpcClient.connect(address) as client:
+            assert client.talk("pip").say("Hello.").read() == "I have nothing to say."
+            server.send_signal(number)
+            _, complaints = server.communicate(timeout=20)
+    assert (server.returncode, complaints) == (0, "")
+
+
+def test_closed_input_ends_the_server() -> None:
+    with start("--until-input-closes") as server:
+        address_of(server)
+        _, complaints = server.communicate(timeout=20)
+    assert (server.returncode, complaints) == (0, "")
+
+
+def test_ready_file_holds_the_address(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    with start("--until-input-closes", "--ready-file", str(ready)) as server:
+        address = address_of(server)
+        assert ready.read_text(encoding="utf-8") == f"{address}\n"
+        server.communicate(timeout=20)
+    assert list(tmp_path.iterdir()) == [ready]
+
+
+def test_busy_port_is_told() -> None:
+    with start("--until-input-closes") as server:
+        port = address_of(server).rpartition(":")[2]
+        done = npc("serve", "--engine", "scripted", "--port", port)
+        server.communicate(timeout=20)
+    assert done.returncode == 1
+    assert port in done.stderr
+    assert "Traceback" not in done.stderr

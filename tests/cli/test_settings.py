@@ -1,0 +1,105 @@
+"""Settings: the file, the environment over it, and mistakes that are named with the nearest right name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from npc_sdk import settings
+from npc_sdk.errors import SettingsError
+from npc_sdk.settings import Settings, bundled_models, bundled_personas
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "npc.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_need_no_file() -> None:
+    loaded = Settings.load(environ={})
+    assert (loaded.session.tool_rounds, loaded.session.tool_timeout_s) == (4, 20)
+    assert (loaded.session.reply_timeout_s, loaded.session.reply_tokens, loaded.session.lore_limit) == (
+        120,
+        160,
+        3,
+    )
+    assert loaded.server.port == 5577
+    assert loaded.engine.model == "hearth"
+
+
+def test_environment_wins_over_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "server: {port: 6000}\nsession: {reply_tokens: 80}\n")
+    loaded = Settings.load(path, {"NPC_SERVER_PORT": "7000", "NPC_ENGINE_THREADS": "2", "HOME": "/"})
+    assert (loaded.server.port, loaded.session.reply_tokens, loaded.engine.threads) == (7000, 80, 2)
+
+
+def test_personas_can_be_set_at_the_top(tmp_path: Path) -> None:
+    assert Settings.load(environ={"NPC_PERSONAS": str(tmp_path)}).personas_dir() == tmp_path
+
+
+def test_empty_file_sets_nothing(tmp_path: Path) -> None:
+    assert Settings.load(written(tmp_path, ""), {}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("server: {prot: 1}", "did you mean 'server.port'?"),
+        ("sesion: {}", "did you mean 'session'?"),
+        ("qqqq: 1", "known: engine"),
+        ("server: {port: 70000}", "server.port: 70000"),
+        ("session: {reply_tokens: many}", "session.reply_tokens: 'many'"),
+        ("engine: {dtype: int8}", "engine.dtype: 'int8'"),
+        ("[1, 2]", "holds list, not groups"),
+        ("a: [", "not YAML"),
+    ],
+)
+def test_mistakes_in_the_file_are_named(tmp_path: Path, text: str, told: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(path, {})
+    assert told in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("NPC_SERVER_PROT", "1", "did you mean 'NPC_SERVER_PORT'?"),
+        ("NPC_SERVER_PORT", "door", "server.port: 'door'"),
+    ],
+)
+def test_mistakes_in_the_environment_are_named(name: str, value: str, told: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(environ={name: value})
+    assert told in str(caught.value)
+
+
+def test_group_that_is_no_group_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="server: 5577 is not a group"):
+        Settings.load(written(tmp_path, "server: 5577"), {"NPC_SERVER_PORT": "1"})
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml"):
+        Settings.load(tmp_path / "nowhere.yaml", {})
+
+
+def test_bundled_personas_hold_the_village() -> None:
+    assert (bundled_personas() / "mara" / "persona.yaml").is_file()
+
+
+def test_models_that_ship_are_found_by_their_folder_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "__file__", str(tmp_path / "settings.py"))
+    for name in ("ember", "unfinished"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+    (tmp_path / "models" / "ember" / "config.json").touch()
+    assert bundled_models() == {"ember": tmp_path / "models" / "ember"}
+
+
+def test_installation_without_personas_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "__file__", str(tmp_path / "npc_sdk" / "settings.py"))
+    with pytest.raises(SettingsError, match="--personas"):
+        bundled_personas()

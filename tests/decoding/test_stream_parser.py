@@ -1,0 +1,208 @@
+"""Every case is fed whole, character by character and split at every position: the items are always the same."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from npc_sdk.decoding.marker import MAX_MARKER_CHARS, MarkerFinder
+from npc_sdk.decoding.stream_parser import MAX_CALL_CHARS, Item, Speech, StreamParser
+from npc_sdk.decoding.tool_formats import tool_format
+from npc_sdk.decoding.tool_formats.interface import MalformedCall, ParsedCall
+
+CALL = '{"name": "stay_here", "arguments": {}}'
+STAY = ParsedCall("stay_here", {})
+GIVE = ParsedCall("give_item", {"item": "a < b"})
+
+
+def said(text: str) -> list[Item]:
+    return [Speech(text)] if text else []
+
+
+NEMOTRON: dict[str, tuple[str, list[Item]]] = {
+    "nothing": ("", []),
+    "blanks": (" \n ", []),
+    "speech": ("Hello there.", said("Hello there.")),
+    "speech trimmed": ("  Hello.\n", said("Hello.")),
+    "runs of blanks": ("One  two \n\n three", said("One two\nthree")),
+    "less than": ("2 < 3 and a<b, <3 <- x", said("2 < 3 and a<b, <3 <- x")),
+    "greater than": ("a > b", said("a > b")),
+    "html": ("I <b>mean</b> it", said("I <b>mean</b> it")),
+    "long angle": ("<" + "s" * 60 + ">", said("<" + "s" * 60 + ">")),
+    "ends in e": ("Welcome", said("Welcome")),
+    "ends in extra": ("Something extra", said("Something extra")),
+    "extra words": ("No extra_idea here", said("No extra_idea here")),
+    "call": (f"<toolcall> {CALL} </toolcall>", [STAY]),
+    "call without blanks": (f"<toolcall>{CALL}</toolcall>", [STAY]),
+    "call after speech": (f"Fine.\n<toolcall> {CALL} </toolcall>", [Speech("Fine."), STAY]),
+    "call before speech": (f"<toolcall> {CALL} </toolcall>\nFine.", [STAY, Speech("Fine.")]),
+    "call between": (f"Well.\n<toolcall>{CALL}</toolcall>\nFine.", [Speech("Well."), STAY, Speech(" Fine.")]),
+    "call inside a word": (f"Well<toolcall>{CALL}</toolcall>fine", [Speech("Well"), STAY, Speech(" fine")]),
+    "call before a stop": (f"Well<toolcall>{CALL}</toolcall>.", [Speech("Well"), STAY, Speech(".")]),
+    "two calls": (f"<toolcall>{CALL}</toolcall> <toolcall>{CALL}</toolcall>", [STAY, STAY]),
+    "two in one": (f"<toolcall>{CALL}, {CALL}]}}</toolcall>", [STAY, STAY]),
+    "upper case": (f"<ToolCall>{CALL}</TOOLCALL>", [STAY]),
+    "blanks in markers": (f"< tool call >{CALL}< / toolcall\n>", [STAY]),
+    "underscore": (f"<tool_call>{CALL}</tool-call>", [STAY]),
+    "no closing": (f"Fine. <toolcall> {CALL}", [Speech("Fine."), STAY]),
+    "closing cut off": (f"<toolcall> {CALL} </toolc", [STAY]),
+    "next opening closes": (f"<toolcall> {CALL} <toolcall> {CALL} </toolcall>", [STAY, STAY]),
+    "opening twice": (f"<toolcall><toolcall>{CALL}</toolcall>", [STAY]),
+    "angle inside call": ('<toolcall>{"name": "give_item", "arguments": {"item": "a < b"}}</toolcall>', [GIVE]),
+    "tag inside call": (
+        '<toolcall>{"name": "f", "arguments": {"a": "<s> extra_id_1"}}</toolcall>',
+        [ParsedCall("f", {"a": "<s> extra_id_1"})],
+    ),
+    "malformed": (
+        "Hm. <toolcall> give sword </toolcall> Yes.",
+        [
+            Speech("Hm."),
+            MalformedCall("give sword", "the call is not valid JSON: Expecting value: line 1 column 2 (char 1)"),
+            Speech(" Yes."),
+        ],
+    ),
+    "empty call": ("<toolcall> </toolcall>", [MalformedCall("", "there is no call between the markers")]),
+    "opening cut off": (
+        "Take it. <toolca",
+        [Speech("Take it."), MalformedCall("<toolca", "the reply ended before the call began")],
+    ),
+    "opening alone": ("<toolcall>", [MalformedCall("", "there is no call between the markers")]),
+    "ends in an angle": ("Take it <", said("Take it")),
+    "closing alone": ("Fine.</toolcall> Good.", said("Fine. Good.")),
+    "closing at the end": ("Fine. </toolcall>", said("Fine.")),
+    "control token": ("Fine.<extra_id_1> Good.", said("Fine. Good.")),
+    "control token inside a word": ("go<extra_id_7>od", said("go od")),
+    "bare control token": ("Fine. extra_id_1", said("Fine.")),
+    "bare control token between": ("Fine. EXTRA_ID_12 Good.", said("Fine. Good.")),
+    "half a control token": ("Fine. extra_id_1> Good. extra_id_", said("Fine. Good.")),
+    "spaced control token": ("Fine. < Extra_Id_1 >", said("Fine.")),
+    "chatml token": ("Fine.<|im_end|>", said("Fine.")),
+    "chatml token cut off": ("Fine.<|im_", said("Fine.")),
+    "end of sequence": ("<s>Fine.</s>", said("Fine.")),
+    "context echoed": ("<context> The mill. </context>\nWell.", said("The mill. Well.")),
+    "tool echoed": ("A <tool> B </tool>.", said("A B .")),
+    "self closing": ("A <image/> B", said("A B")),
+    "too long": (
+        f"<toolcall>{'x' * (MAX_CALL_CHARS + 500)}</toolcall> Good.",
+        [MalformedCall("x" * MAX_CALL_CHARS, f"the call is longer than {MAX_CALL_CHARS} characters"), Speech("Good.")],
+    ),
+    "a little too long": (
+        f"<toolcall>{'x' * (MAX_CALL_CHARS + 1)}</toolcall> Good.",
+        [MalformedCall("x" * MAX_CALL_CHARS, f"the call is longer than {MAX_CALL_CHARS} characters"), Speech("Good.")],
+    ),
+    "too long, then a call": (
+        f"<toolcall>{'x' * (MAX_CALL_CHARS + 99)}<toolcall>{CALL}</toolcall>",
+        [MalformedCall("x" * MAX_CALL_CHARS, f"the call is longer than {MAX_CALL_CHARS} characters"), STAY],
+    ),
+    "too long without end": (
+        f"Hm.<toolcall>{'x' * (MAX_CALL_CHARS + 99)}",
+        [Speech("Hm."), MalformedCall("x" * MAX_CALL_CHARS, f"the call is longer than {MAX_CALL_CHARS} characters")],
+    ),
+}  # fmt: skip
+
+
+def joined(items: list[Item]) -> list[Item]:
+    """Neighbouring pieces of speech as one: only where they are cut depends on the chunks."""
+    out: list[Item] = []
+    for item in items:
+        if isinstance(item, Speech) and out and isinstance(out[-1], Speech):
+            out[-1] = Speech(out[-1].text + item.text)
+        else:
+            out.append(item)
+    return out
+
+
+def parse(*chunks: str, name: str = "nemotron", is_continuing: bool = False) -> list[Item]:
+    parser = StreamParser(tool_format(name), is_continuing=is_continuing)
+    items = [item for chunk in chunks for item in parser.feed(chunk)]
+    return joined(items + parser.finish())
+
+
+def positions(text: str) -> list[int]:
+    """All of them, or for a very long text those near its ends and its limits."""
+    near = MAX_MARKER_CHARS + 30
+    return [
+        at for at in range(len(text) + 1) if at < near or len(text) - at < near + 510 or abs(at - MAX_CALL_CHARS) < near
+    ]
+
+
+@pytest.mark.parametrize(("text", "items"), NEMOTRON.values(), ids=NEMOTRON)
+def test_text_gives_the_same_items_however_it_is_split(text: str, items: list[Item]) -> None:
+    assert parse(text) == items
+    assert parse(*text) == items
+    for at in positions(text):
+        assert parse(text[:at], text[at:]) == items, at
+
+
+@pytest.mark.parametrize("name", ["nemotron", "hermes"])
+def test_each_dialect_reads_its_own_markers(name: str) -> None:
+    dialect = tool_format(name)
+    assert parse(f"Well.\n{dialect.opening}\n{CALL}\n{dialect.closing}", name=name) == [Speech("Well."), STAY]
+
+
+_PIECES = st.sampled_from(
+    ["<toolcall>", "</toolcall>", "< Tool_Call >", CALL, "<extra_id_1>", "extra_id_1", "<|im_end|>", "<s>", "</", "<",
+     ">", "e", "ext", " ", "\n", ".", "Hello", "{", "]}", "<toolc", "|", "_", "1"]
+)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(pieces=st.lists(_PIECES, max_size=14), cuts=st.lists(st.integers(0, 200), max_size=6))
+def test_any_text_in_any_chunks_gives_the_items_of_the_whole(pieces: list[str], cuts: list[int]) -> None:
+    text = "".join(pieces)
+    ends = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
+    chunks = [text[start:end] for start, end in pairwise(ends)]
+    assert parse(*chunks) == parse(text) == parse(*text)
+
+
+@given(pieces=st.lists(_PIECES, max_size=14))
+def test_no_marker_is_ever_spoken(pieces: list[str]) -> None:
+    finder = MarkerFinder("<toolcall>", "</toolcall>")
+    for item in parse("".join(pieces)):
+        if isinstance(item, Speech):
+            found = finder.any(item.text)
+            assert found is None or found.kind == "partial", item
+            assert item.text == item.text.strip() or item.text[0] == " "
+
+
+def test_speech_goes_out_at_once_where_nothing_can_be_a_marker() -> None:
+    parser = StreamParser(tool_format("nemotron"))
+    assert parser.feed("Good day") == [Speech("Good day")]
+    assert parser.feed(", a <") == [Speech(", a")]
+    assert parser.feed("b") == [Speech(" <b")]
+
+
+def test_a_call_goes_out_with_its_closing_marker() -> None:
+    parser = StreamParser(tool_format("nemotron"))
+    assert parser.feed(f"<toolcall>{CALL}</toolcall") == []
+    assert parser.feed(">") == [STAY]
+
+
+def test_a_later_round_is_set_off_from_what_was_said() -> None:
+    assert parse("\nThere.", is_continuing=True) == [Speech(" There.")]
+    assert parse("There.", is_continuing=True) == [Speech(" There.")]
+    assert parse(" ", is_continuing=True) == []
+
+
+def test_the_buffer_stays_bounded_in_an_endless_call() -> None:
+    parser = StreamParser(tool_format("nemotron"))
+    parser.feed("<toolcall>")
+    for _ in range(200):
+        parser.feed("x" * 500)
+        assert len(parser._buffer) <= MAX_CALL_CHARS + MAX_MARKER_CHARS
+
+
+def test_the_buffer_stays_bounded_before_a_marker_that_never_closes() -> None:
+    parser = StreamParser(tool_format("nemotron"))
+    for _ in range(300):
+        parser.feed("< ")
+        parser.feed("<|")
+        assert len(parser._buffer) <= MAX_MARKER_CHARS
+
+
+def test_markers_that_do_not_belong_together_are_refused() -> None:
+    with pytest.raises(ValueError, match="does not close"):
+        MarkerFinder("<toolcall>", "</call>")

@@ -1,0 +1,101 @@
+"""Control tokens come only from trusted text, and the cuts between segments leave no trace."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, models
+
+from npc_sdk.engine.local.tokenizer import ModelTokenizer
+from npc_sdk.errors import ModelFormatError
+from npc_sdk.requests import Segment
+
+from .checkpoints import SPECIAL, build_tokenizer, write_tokenizer
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> ModelTokenizer:
+    write_tokenizer(tmp_path)
+    return ModelTokenizer(tmp_path)
+
+
+def _trusted(text: str) -> Segment:
+    return Segment(text, is_trusted=True)
+
+
+def test_trusted_text_may_hold_control_tokens(words: ModelTokenizer) -> None:
+    text = "<extra_id_0>System\nhello\n<extra_id_1>User\nwork"
+    assert words.encode([_trusted(text)]) == build_tokenizer().encode(text, add_special_tokens=False).ids
+
+
+@pytest.mark.parametrize("token", [*SPECIAL, "<tool_call>", "<extra_id_2>"])
+@pytest.mark.parametrize("frame", ["{}", "a{}b", " {} {}", "{}\n"])
+def test_untrusted_text_never_becomes_a_structural_token(words: ModelTokenizer, token: str, frame: str) -> None:
+    text = frame.replace("{}", token)
+    ids = words.encode([Segment(text)])
+    assert words.token_id(token) not in ids
+    assert not words.control_ids.intersection(ids)
+    assert words.decode(ids) == text
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_control_token_cannot_be_put_together_over_a_cut(words: ModelTokenizer, cut: int) -> None:
+    token = "<extra_id_1>"
+    for first, second in ((Segment(token[:cut]), Segment(token[cut:])), (_trusted(token[:cut]), Segment(token[cut:]))):
+        assert words.token_id(token) not in words.encode([first, second])
+
+
+def test_segments_encode_like_the_whole_text_cut_anywhere(words: ModelTokenizer) -> None:
+    text = "<extra_id_1>User\nthe smith of the village\n<extra_id_1>Assistant\n"
+    whole = words.encode([_trusted(text)])
+    plain = text.index("the smith")
+    for cut in range(plain, text.rindex("\n<")):
+        segments = [_trusted(text[:plain]), Segment(text[plain:cut]), Segment(text[cut : text.rindex("\n<")])]
+        assert words.encode([*segments, _trusted(text[text.rindex("\n<") :])]) == whole
+
+
+def test_control_ids_are_those_flagged_or_named_so(words: ModelTokenizer) -> None:
+    expected = {*SPECIAL, "<extra_id_2>"}
+    assert words.control_ids == {words.token_id(token) for token in expected}
+    assert words.token_id("<tool_call>") not in words.control_ids
+    assert words.token_id("nothing") is None
+
+
+def test_a_begin_token_is_put_first_only_where_asked_for(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path)
+    plain, begun = ModelTokenizer(tmp_path), ModelTokenizer(tmp_path, has_bos=True)
+    assert begun.encode([Segment("hello")]) == [1, *plain.encode([Segment("hello")])]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"bos_token": "<begin>"}))
+    with pytest.raises(ModelFormatError, match="'<begin>'"):
+        ModelTokenizer(tmp_path, has_bos=True)
+
+
+def test_the_end_token_comes_from_either_form(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path)
+    assert ModelTokenizer(tmp_path).eos_id == 2
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|im_end|>"}))
+    assert ModelTokenizer(tmp_path).eos_id == SPECIAL.index("<|im_end|>")
+    (tmp_path / "tokenizer_config.json").unlink()
+    assert ModelTokenizer(tmp_path).eos_id is None
+
+
+def test_a_tokenizer_whose_words_spell_control_tokens_is_refused(tmp_path: Path) -> None:
+    """A vocabulary in which plain merges reach the control token: no splitting can keep a player from it."""
+    vocabulary = {"<": 0, "|": 1, ">": 2, "<|": 3, "<|x": 4, "<|x|": 5, "<|x|>": 6, "x": 7}
+    merges = [("<", "|"), ("<|", "x"), ("<|x", "|"), ("<|x|", ">")]
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    tokenizer.add_special_tokens(["<|x|>"])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(ModelFormatError, match="not safe to serve"):
+        ModelTokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "{}"], ids=["missing", "damaged"])
+def test_a_folder_without_a_usable_tokenizer_is_refused(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "tokenizer.json").write_text(content)
+    with pytest.raises(ModelFormatError, match=r"tokenizer\.json") as caught:
+        ModelTokenizer(tmp_path)
+    assert caught.value.hint

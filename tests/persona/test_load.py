@@ -1,0 +1,141 @@
+"""Persona and world files: every mistake of a file is told, with its place, its value and what was meant."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from npc_sdk.errors import ContentError
+from npc_sdk.persona.load import load_persona, read_persona, read_world_file, tool_problems
+from npc_sdk.persona.problem import ContentProblems
+from npc_sdk.persona.publish import SCHEMAS, publish, schema_text
+from npc_sdk.persona.yaml_reader import read_yaml
+
+PERSONAS = Path(__file__).parents[2] / "personas"
+GOOD = "name: Ada\nrole: the miller\nvoice:\n  style: proud and grand\n"
+
+
+def _write(folder: Path, text: str, name: str = "persona.yaml") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_five_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = """\
+name: Ada
+voice:
+  style: [proud, grand]
+  exampels:
+    - "I am the mill."
+goals: Grind the corn.
+sampling:
+  temperature: 3.5
+situation:
+  - "You hold: {{ holds | shout }}."
+"""
+    path = _write(tmp_path / "ada", text)
+    with pytest.raises(ContentProblems) as caught:
+        load_persona(path)
+    told = [str(problem).replace(f"{path}:", "") for problem in caught.value.problems]
+    assert told == [
+        '1: role: is missing (Trade and place, completing "You are NAME, …": "the blacksmith of Alderwick".)',
+        "3: voice.style: should be text, not ['proud', 'grand']",
+        "4: voice.exampels: unknown key 'exampels' (did you mean 'examples'?)",
+        "6: goals: should be a list, not 'Grind the corn.' (start each item with '- ')",
+        "8: sampling.temperature: Input should be less than or equal to 2, not 3.5",
+        "10: situation[0]: 'You hold: {{ holds | shout }}.': does not parse: No filter named 'shout'.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        pytest.param("goals:\n  - 12", "goals[0]: should be text, not 12 (put it in quotes)", id="number for text"),
+        pytest.param("sampling: {top_k: 1.5}", "sampling.top_k: should be a whole number, not 1.5", id="fraction"),
+        pytest.param("sampling: {temperature: '0.5'}", "should be a number, not '0.5'", id="text for a number"),
+        pytest.param("sampling: {temperature: true}", "should be a number, not True", id="truth for a number"),
+        pytest.param("tools: [give item]", "tools[0]: should match pattern", id="tool name"),
+        pytest.param("greeting: ", "greeting: should be text, not None", id="nothing for text"),
+        pytest.param("Goals: []", "unknown key 'Goals' (did you mean 'goals'?)", id="capital letter"),
+        pytest.param("xyzzy: 1", "unknown key 'xyzzy' (known keys: barks,", id="nothing near"),
+        pytest.param("knows: ['']", "knows[0]: should have at least 1 character, not ''", id="empty line"),
+    ],
+)
+def test_a_mistake_names_field_value_and_remedy(tmp_path: Path, line: str, words: str) -> None:
+    path = _write(tmp_path, GOOD + line + "\n")
+    (problem,) = read_persona(path).problems
+    assert words in str(problem)
+    assert problem.line >= 5
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "12"])
+def test_a_file_that_is_no_map_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ContentError, match="should be a map"):
+        load_persona(_write(tmp_path, text))
+
+
+def test_a_folder_and_its_file_are_the_same_persona(tmp_path: Path) -> None:
+    path = _write(tmp_path / "ada", GOOD)
+    assert load_persona(path) == load_persona(path.parent)
+    assert load_persona(path).name == "Ada"
+
+
+def test_tools_that_the_world_lacks_are_told_with_the_nearest_name(tmp_path: Path) -> None:
+    path = _write(tmp_path, GOOD + "tools:\n  - give_itm\n  - open_door\n  - open_door\n")
+    told = [str(p).replace(f"{path}:", "") for p in tool_problems(read_persona(path), ["give_item", "open_door"])]
+    assert told == [
+        "6: tools[0]: the world has no tool 'give_itm' (did you mean 'give_item'?)",
+        "8: tools[2]: the tool 'open_door' is named twice",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tool", "words"),
+    [
+        pytest.param("{name: a, description: A.}\n  - {name: a, description: B.}", "'a' is declared twice", id="twice"),
+        pytest.param("{name: a}", "tools[0].description: is missing", id="no description"),
+        pytest.param(
+            "{name: a, description: A., parameters: {properties: {x: {type: strin}}}}",
+            "not a valid JSON Schema",
+            id="type",
+        ),
+        pytest.param(
+            "{name: a, description: A., parameters: {required: [x]}}",
+            "required names ['x']",
+            id="required, not declared",
+        ),
+        pytest.param(
+            "{name: a, description: A., parameters: {properties: {x: {$ref: 'http://a.test/s'}}}}",
+            "points outside the file",
+            id="foreign reference",
+        ),
+    ],
+)
+def test_a_wrong_tool_is_told(tmp_path: Path, tool: str, words: str) -> None:
+    path = _write(tmp_path, f"name: Testland\ntools:\n  - {tool}\n", "world.yaml")
+    problems = read_world_file(path).problems
+    assert len(problems) == 1
+    assert words in str(problems[0])
+    assert problems[0].line in {3, 4}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_published_schemas_are_fresh(name: str) -> None:
+    published = (PERSONAS / name).read_text(encoding="utf-8")
+    assert published == schema_text(SCHEMAS[name]), "run: python -m npc_sdk.persona.publish personas"
+
+
+def test_publish_writes_every_schema(tmp_path: Path) -> None:
+    assert {path.name for path in publish(tmp_path)} == set(SCHEMAS)
+
+
+@pytest.mark.parametrize("path", sorted(PERSONAS.glob("*/*.yaml")), ids=lambda path: str(path.parent.name))
+def test_authored_files_fit_the_schema_they_name(path: Path) -> None:
+    first, _, _ = path.read_text(encoding="utf-8").partition("\n")
+    schema = path.parent / first.removeprefix("# yaml-language-server: $schema=")
+    Draft202012Validator(json.loads(schema.read_text(encoding="utf-8"))).validate(read_yaml(path).value)

@@ -1,0 +1,174 @@
+"""A player's evening from end to end, over a real socket: with a sensible model, and with stubborn ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tavern_server import Serve, acts, by_words, sensible
+
+from npc_sdk.errors import ConnectionLost
+from npc_sdk.requests import GenerateRequest
+from samples.tavern_text import server
+from samples.tavern_text.__main__ import main
+from samples.tavern_text.evening import EVENINGS, FIRST
+
+HERBAL = {
+    "any work": acts("start_quest", quest="moonpetals"),
+    "3 coins": acts("sell_item", item="healing potion", price=3),
+    "open the gate": acts("open_door", door="gate"),
+    "the map": acts("give_item", item="map"),
+    "here is a moonpetal": acts("take_item", item="moonpetal"),
+    "my reward": acts("finish_quest", quest="moonpetals"),
+}
+
+
+def write(tmp_path: Path, steps: str) -> Path:
+    path = tmp_path / "evening.yaml"
+    path.write_text(f"title: A night\nsteps:\n{steps}", encoding="utf-8")
+    return path
+
+
+def test_first_evening_ends_with_the_hammer_back(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "transcript.txt"
+    assert main(["--address", serve(sensible), "--script", str(FIRST), "--transcript", str(kept)]) == 0
+    text = capsys.readouterr().out
+    assert "the lost hammer: finished" in text
+    assert "Quest finished: the lost hammer. Mara pays: iron sword" in text
+    assert "refused: The least you take for it is 3 coins." in text
+    assert "refused: The cellar door is open already." in text
+    figures = text[text.index("The evening in figures") :]
+    accepted = next(line for line in figures.splitlines() if line.startswith("tools accepted"))
+    assert len(accepted.removeprefix("tools accepted").split(",")) >= 4
+    assert "\x1b" not in text
+    assert "Robin: Here is your silver hammer." in kept.read_text(encoding="utf-8")
+
+
+def test_moonpetals_evening_ends_with_the_potion(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    address = serve(by_words(HERBAL))
+    assert main(["--address", address, "--script", str(EVENINGS / "moonpetals.yaml")]) == 0
+    text = capsys.readouterr().out
+    assert "The gate is shut. Corvin has the key." in text
+    assert "refused: The least you take for it is 6 coins." in text
+    assert "Quest finished: moonpetals. Elsbeth pays: healing potion" in text
+    assert "(0 of them rephrased)" in text
+
+
+def test_patient_player_rephrases_three_times_at_most(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = write(
+        tmp_path,
+        "- do: talk Pip\n- say: Come with me.\n  until: {tool: follow_player}\n  otherwise: [Come!, Now., Please.]\n",
+    )
+    assert main(["--address", serve(lambda _: "No."), "--script", str(script)]) == 0
+    text = capsys.readouterr().out
+    assert [text.count(f"Robin: {words}") for words in ("Come with me.", "Come!", "Now.", "Please.")] == [
+        1,
+        1,
+        1,
+        1,
+    ]
+    assert "4 (3 of them rephrased)" in text
+
+
+def test_rephrasing_stops_once_the_act_has_come(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = write(
+        tmp_path,
+        "- do: talk Pip\n- say: Hm.\n  until: {tool: follow_player}\n  otherwise: [Come with me., Never said.]\n",
+    )
+    assert main(["--address", serve(sensible), "--script", str(script)]) == 0
+    text = capsys.readouterr().out
+    assert "Pip comes along" in text
+    assert "Never said" not in text
+
+
+def test_act_that_never_reached_the_game_is_shown_and_counted(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def wild(request: GenerateRequest) -> str:
+        return "Oh." if request.messages[-1].tool_result else acts("open_door", door="gate")
+
+    script = write(tmp_path, "- do: talk Pip\n- say: Open the gate.\n")
+    assert main(["--address", serve(wild), "--script", str(script)]) == 0
+    text = capsys.readouterr().out
+    assert "open_door invalid" in text
+    assert "tools invalid" in text
+
+
+def test_reply_that_fails_is_shown_and_the_evening_goes_on(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: GenerateRequest) -> str:
+        raise RuntimeError("a wire came loose")
+
+    script = write(tmp_path, "- do: talk Pip\n- say: Hello.\n- do: bye\n- do: inventory\n")
+    assert main(["--address", serve(broken), "--script", str(script)]) == 0
+    text = capsys.readouterr().out
+    assert "a wire came loose" in text
+    assert "replies failed" in text
+    assert "You hold nothing" in text
+
+
+def test_words_without_a_listener_change_nothing(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--address", serve(sensible), "--script", str(write(tmp_path, "- say: Hello?\n"))]) == 0
+    assert "Nobody is listening." in capsys.readouterr().out
+
+
+def test_typed_evening_takes_lines_from_the_keyboard(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = iter(["talk pip", "Come with me.", "", "Bye!", "go forge", "quit"])
+    monkeypatch.setattr("builtins.input", lambda _: next(lines))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert main(["--address", serve(sensible), "--player", "Ada"]) == 0
+    text = capsys.readouterr().out
+    assert "Pip comes along" in text
+    assert "Here: Mara and Pip." in text
+    assert "The evening ends." in text
+
+
+def test_end_of_typed_input_ends_the_evening(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nothing(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", nothing)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert main(["--address", serve(sensible)]) == 0
+    assert "The evening in figures" in capsys.readouterr().out
+
+
+def test_mistake_in_the_script_is_told_before_a_server_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a server was started"))
+    assert main(["--script", str(write(tmp_path, "- shout: hey\n"))]) == 1
+    assert "steps.0" in capsys.readouterr().out
+
+
+def test_server_that_cannot_start_is_told_with_its_own_words() -> None:
+    with pytest.raises(ConnectionLost) as caught, server.running_server(["--engine=no-such-model"], lambda _: None):
+        pytest.fail("it was ready")
+    assert "exit code 1" in caught.value.message
+    assert "no-such-model" in caught.value.hint
+
+
+def test_game_process_loads_no_model_code() -> None:
+    program = (
+        "import sys, samples.tavern_text.__main__\n"
+        "heavy = ('torch', 'transformers', 'npc_sdk.world', 'npc_sdk.session', 'npc_sdk.persona', 'npc_sdk.lore',"
+        " 'npc_sdk.prompt', 'npc_sdk.engine', 'npc_sdk.cli')\n"
+        "print([name for name in sys.modules if name.startswith(heavy)])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
