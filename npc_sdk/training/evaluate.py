@@ -71,16 +71,17 @@ async def answer(engine: Engine, case: Case, name: str) -> Answer:
             items += parser.feed(item.text)
     items += parser.finish()
     speech = "".join(item.text for item in items if isinstance(item, Speech))
-    calls = tuple(_call_key(item.name, dict(item.arguments)) for item in items if isinstance(item, ParsedCall))
+    calls = tuple(call_key(item.name, dict(item.arguments)) for item in items if isinstance(item, ParsedCall))
     return Answer(speech, calls, any(isinstance(item, MalformedCall) for item in items))
 
 
-def _call_key(name: str, arguments: dict[str, object]) -> tuple[str, str]:
+def call_key(name: str, arguments: dict[str, object]) -> tuple[str, str]:
+    """A call in a form in which two of the same meaning are equal."""
     return name, json.dumps(arguments, sort_keys=True).lower()
 
 
 def is_right(exchange: Exchange, given: Answer) -> bool:
-    expected = tuple(_call_key(c.name, dict(c.arguments)) for c in exchange.answer[0].tool_calls)
+    expected = tuple(call_key(c.name, dict(c.arguments)) for c in exchange.answer[0].tool_calls)
     if expected or given.calls or given.is_malformed:
         return given.calls == expected and not given.is_malformed
     said = given.speech.lower()

@@ -16,6 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 
+GROUP = 32  # weights that share a scale in the int4 files that ship
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The sizes of a model to train. Units: window in tokens."""
@@ -61,18 +64,42 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((turned * cos + half * sin, kept), -1)
 
 
+class NoisyLinear(nn.Linear):
+    """A matrix that can be rounded on the way as the int4 format will round it; gradients pass as if it were not.
+
+    Source: straight-through estimation, Bengio et al. 2013, section 4.
+    """
+
+    is_noisy = False
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, rounded(self.weight) if self.is_noisy else self.weight)
+
+
+def rounded(weight: Tensor) -> Tensor:
+    """The weight in 16 steps between the least and the greatest of each group."""
+    groups = weight.detach().float().view(weight.shape[0], -1, GROUP)
+    low, high = groups.amin(-1, keepdim=True), groups.amax(-1, keepdim=True)
+    step = ((high - low) / 15).clamp_min(1e-8)
+    nearest = (((groups - low) / step).round() * step + low).view_as(weight)
+    return weight + (nearest - weight).detach()
+
+
 class Block(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
         self.norm_attention = LayerNorm1P(shape)
         self.norm_mlp = LayerNorm1P(shape)
-        self.q = nn.Linear(shape.hidden, shape.heads * shape.head_dim, bias=False)
-        self.k = nn.Linear(shape.hidden, shape.kv_heads * shape.head_dim, bias=False)
-        self.v = nn.Linear(shape.hidden, shape.kv_heads * shape.head_dim, bias=False)
-        self.o = nn.Linear(shape.heads * shape.head_dim, shape.hidden, bias=False)
-        self.up = nn.Linear(shape.hidden, shape.feed_forward, bias=False)
-        self.down = nn.Linear(shape.feed_forward, shape.hidden, bias=False)
+        self.q = NoisyLinear(shape.hidden, shape.heads * shape.head_dim)
+        self.k = NoisyLinear(shape.hidden, shape.kv_heads * shape.head_dim)
+        self.v = NoisyLinear(shape.hidden, shape.kv_heads * shape.head_dim)
+        self.o = NoisyLinear(shape.heads * shape.head_dim, shape.hidden)
+        self.up = NoisyLinear(shape.hidden, shape.feed_forward)
+        self.down = NoisyLinear(shape.feed_forward, shape.hidden)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         x = x + self._attend(self.norm_attention(x), cos, sin)
@@ -98,7 +125,7 @@ class SmallNemotron(nn.Module):
         self.embed = nn.Embedding(shape.vocabulary, shape.hidden)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.norm = LayerNorm1P(shape)
-        self.head = nn.Linear(shape.hidden, shape.vocabulary, bias=False)
+        self.head = NoisyLinear(shape.hidden, shape.vocabulary)
         cos, sin = rotary(shape, shape.window)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
@@ -118,6 +145,16 @@ class SmallNemotron(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Shapes: ids (batch, tokens) → logits (batch, tokens, vocabulary)."""
         return self.head(self.hidden(ids))  # type: ignore[no-any-return]
+
+    def losses(self, ids: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropies. Shapes: ids and targets (batch, tokens) → (batch · tokens,)."""
+        return F.cross_entropy(self(ids).float().flatten(0, 1), targets.flatten(), reduction="none")
+
+    def add_noise(self) -> None:
+        """Rounds every matrix from now on. Mutates: the model's linear layers."""
+        for module in self.modules():
+            if isinstance(module, NoisyLinear):
+                module.is_noisy = True
 
 
 _NAMES = {

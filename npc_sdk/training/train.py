@@ -13,17 +13,12 @@ from pathlib import Path
 from random import Random
 
 import torch
-import torch.nn.functional as F
 from tokenizers import Tokenizer
-from torch import Tensor, nn
-from torch.nn.utils import parametrize
+from torch import nn
 
 from npc_sdk.training.batch import Batch, Diet, Encoder, batches
 from npc_sdk.training.model import Shape, SmallNemotron, export, save_checkpoint
 from npc_sdk.training.tokenizer import train_tokenizer
-
-GROUP = 32  # of the int4 weights that the model ships with
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -40,33 +35,24 @@ class Plan:
         """Short texts first, because copying is learned sooner on them; long ones last. done runs from 0 to 1."""
         if done < 0.12:
             return Diet(self.batch_tokens, 512, 3, 0.4)
-        if done < 0.65:
-            return Diet(self.batch_tokens, 1024, 8, 0.1)
-        return Diet(self.batch_tokens, 1600, 12, 0.05)
+        if done < 0.75:
+            return Diet(self.batch_tokens, 800, 5, 0.1)
+        return Diet(self.batch_tokens, 1600, 10, 0.05)
 
     def rate(self, done: float, step: int) -> float:
         """A factor on the learning rates: a short rise, level, then down to a twentieth over the last 45 %."""
         return min(1.0, (step + 1) / 100) * min(1.0, 0.05 + 0.95 * (1 - done) / 0.45)
 
 
-class FakeInt4(nn.Module):
-    """Rounds a weight as the int4 format will, and lets gradients pass as if it had not."""
-
-    def forward(self, weight: Tensor) -> Tensor:
-        groups = weight.detach().float().view(weight.shape[0], -1, GROUP)
-        low, high = groups.amin(-1, keepdim=True), groups.amax(-1, keepdim=True)
-        scale = ((high - low) / 15).clamp_min(1e-8)
-        rounded = (((groups - low) / scale).round() * scale + low).view_as(weight)
-        return weight + (rounded - weight).detach()
-
-
 class Trainer:
     """Owns the model, its two optimizers (Muon for matrices, AdamW for the rest) and the clock."""
 
-    def __init__(self, out: Path, plan: Plan, shape: Shape, device: str) -> None:
+    def __init__(self, out: Path, plan: Plan, shape: Shape, device: str, *, is_compiled: bool = False) -> None:
         self.out, self.plan, self.device = out, plan, device
         torch.manual_seed(plan.seed)
         self.model = SmallNemotron(shape).to(device)
+        losses = self.model.losses
+        self.losses = torch.compile(losses, dynamic=True) if is_compiled else losses
         self.tokenizer = self._tokenizer(shape.vocabulary)
         matrices = [p for b in self.model.blocks for p in b.parameters() if p.ndim == 2]
         known = {id(p) for p in matrices}
@@ -108,13 +94,13 @@ class Trainer:
     def _learn(self, batch: Batch) -> float:
         """One step. Mutates: the model, the optimizers, the counters."""
         if self.done >= self.plan.noise_from and not self.is_noisy:
-            self._add_noise()
+            self.model.add_noise()
+            self.is_noisy = True
         for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
             optimizer.param_groups[0]["lr"] = rate * self.plan.rate(self.done, self.step)
         ids, targets, weights = (t.to(self.device) for t in (batch.ids, batch.targets, batch.weights))
         with torch.autocast(self.device, dtype=torch.bfloat16):
-            logits = self.model(ids)
-        each = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
+            each = self.losses(ids, targets)
         loss = (each * weights.flatten()).sum() / weights.sum()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -126,23 +112,7 @@ class Trainer:
         is_answer = weights.flatten() == 1
         return float((each.detach() * is_answer).sum() / is_answer.sum().clamp_min(1))
 
-    def _add_noise(self) -> None:
-        for module in self.model.modules():
-            if isinstance(module, nn.Linear):
-                parametrize.register_parametrization(module, "weight", FakeInt4())
-        self.is_noisy = True
-
-    def _plain_weights(self) -> None:
-        """Takes the noise off again, keeping the learned weights. Mutates: the model."""
-        for module in self.model.modules():
-            if isinstance(module, nn.Linear) and parametrize.is_parametrized(module):
-                learned = module.parametrizations.weight.original  # type: ignore[union-attr]
-                parametrize.remove_parametrizations(module, "weight", leave_parametrized=False)
-                assert module.weight is learned
-        self.is_noisy = False
-
     def _save(self) -> None:
-        self._plain_weights()
         optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
         save_checkpoint(
             self.model,
@@ -188,6 +158,7 @@ def main() -> None:
     parser.add_argument("--matrix-rate", type=float, default=3e-3)
     parser.add_argument("--batch-tokens", type=int, default=6144)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--compile", action="store_true", help="torch.compile; needs a C++ compiler")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     chosen = parser.parse_args()
@@ -197,7 +168,7 @@ def main() -> None:
     )
     plan = Plan(chosen.minutes, chosen.batch_tokens, chosen.matrix_rate, seed=chosen.seed)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    Trainer(chosen.out, plan, shape, chosen.device).run()
+    Trainer(chosen.out, plan, shape, chosen.device, is_compiled=chosen.compile).run()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from npc_sdk.errors import ModelFormatError
 
 GROUP_SIZES = (32, 64, 128)
 ROW_MULTIPLE = 16  # the kernels want whole tiles of output rows
-PACK_ROWS = 1024  # rows packed at once: a multiple of every CPU's tile, small enough for the cache
+PACK_ROWS = 128  # rows packed at once: a multiple of every CPU's tile, small enough for the cache
 CLIP_RATIOS = (1.0, 0.95, 0.9, 0.85, 0.8)
 LEVELS = 15
 
