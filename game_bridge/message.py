@@ -55,7 +55,7 @@ class Talk(Asked):
 
     type: Literal["talk"] = "talk"
     npc_id: GivenId = Field(description="one of welcome.npcs")
-    player: Annotated[str, Field(min_length=1, max_length=64)] = Field(
+    player: Annotated[str, Field(min_length=1, max_length=60)] = Field(
         default="Traveller", description="the player's name in the story"
     )
 

@@ -68,7 +68,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolSettled:
-    """How a call ended. status "invalid" means that it never reached the game (unknown, not allowed, wrong arguments)."""
+    """How a call ended. status "invalid" means that it never reached the game: unknown, not allowed or malformed."""
 
     request_id: str
     result: ToolResult

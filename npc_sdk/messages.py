@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-JsonValue: TypeAlias = None | bool | int | float | str | list[Any] | dict[str, Any]
+JsonValue: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 CallStatus: TypeAlias = Literal["accepted", "refused", "invalid", "timeout"]

@@ -19,7 +19,7 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of prompt text. Only a trusted one may become control tokens; the tokenizer splits them in all others."""
+    """A stretch of prompt text. Only a trusted one may become control tokens; in others they are split."""
 
     text: str
     is_trusted: bool = False

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npc_sdk.errors import SettingsError
-from npc_sdk.settings import Settings, bundled_models
+from npc_sdk.settings import Settings
 
 if TYPE_CHECKING:
     from npc_sdk.engine.interface import Engine
@@ -29,14 +29,16 @@ def read_settings(path: Path | None, *, engine: str | None = None, personas: Pat
 
 def open_world(settings: Settings, on_progress: Progress | None = None, *, seed: int | None = None) -> World:
     """A loaded world with its engine. The caller closes it. Raises: NpcError."""
+    from npc_sdk.lore.content import load_world
     from npc_sdk.world import World
 
+    content = load_world(settings.personas_dir())  # first, because its mistakes are found at once
     engine = _open_engine(settings, on_progress)
     if seed is not None:
         from npc_sdk.cli.seeded import SeededEngine
 
         engine = SeededEngine(engine, seed)
-    return World.load(settings.personas_dir(), engine, settings.session)
+    return World(content, engine, settings.session)
 
 
 def _open_engine(settings: Settings, on_progress: Progress | None) -> Engine:
@@ -44,7 +46,7 @@ def _open_engine(settings: Settings, on_progress: Progress | None) -> Engine:
 
     chosen = settings.engine
     return create_engine(
-        bundled_models().get(chosen.model, chosen.model),
+        chosen.model,
         device=chosen.device,
         threads=chosen.threads,
         context_tokens=chosen.context_tokens,

@@ -14,6 +14,7 @@ from npc_sdk.engine.interface import Engine
 from npc_sdk.engine.local import DEFAULT_CACHE_BYTES
 from npc_sdk.engine.scripted import Script, ScriptedEngine
 from npc_sdk.errors import SettingsError
+from npc_sdk.settings import bundled_models
 
 KINDS = ("scripted",)
 
@@ -32,14 +33,16 @@ def create_engine(
     tool_format: str | None = None,
     on_progress: Callable[[int, int, str], None] | None = None,
 ) -> Engine:
-    """ "scripted", which takes script alone, or a model folder, which takes the rest. Blocks while a model loads.
+    """ "scripted", which takes script alone; or a model, which takes the rest: one that ships ("hearth") or a folder.
+
+    Blocks while a model loads.
 
     Mutates: the process's OpenMP settings, where the environment has none and torch is not loaded yet.
     Raises: SettingsError for what is neither, ModelFormatError for a folder that cannot be loaded.
     """
     if str(kind_or_path) == "scripted":
         return ScriptedEngine(script)
-    folder = Path(kind_or_path).expanduser()
+    folder = bundled_models().get(str(kind_or_path), Path(kind_or_path).expanduser())
     if not folder.is_dir():
         raise SettingsError(f"engine is {str(kind_or_path)!r}, neither a kind nor a folder", hint=_nearest(folder))
     calm_openmp()
@@ -71,7 +74,8 @@ def _nearest(folder: Path) -> str:
     """A hint with the names that look most like it, among kinds and the folders beside it."""
     parent = folder.parent
     beside = {path.name: str(path) for path in parent.iterdir() if path.is_dir()} if parent.is_dir() else {}
-    names = {**{kind: kind for kind in KINDS}, **beside}
+    kinds = (*KINDS, *bundled_models())
+    names = {**{kind: kind for kind in kinds}, **beside}
     close = [names[name] for name in difflib.get_close_matches(folder.name, names, n=3)]
-    known = f"kinds: {', '.join(KINDS)}; or a folder with config.json"
+    known = f"kinds: {', '.join(kinds)}; or a folder with config.json"
     return f"did you mean {' or '.join(map(repr, close))}? {known}" if close else known

@@ -6,6 +6,7 @@ Streams, cancels, times out and breaks like a real one. Knows no torch. Made by 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -97,8 +98,9 @@ class ScriptedEngine:
             message = f"the prompt takes {prompt_tokens} of {self._info.context_tokens} tokens"
             raise PromptTooLong(message, hint="shorten it, or set context_tokens")
         self.requests.append(request)
+        text = self._answer(request)
         woken = self._running[request.request_id] = asyncio.Event()
-        return _Run(self, request, self._answer(request), prompt_tokens, woken)
+        return _Run(self, request, text, prompt_tokens, woken)
 
     def check_fault(self, words_said: int) -> None:
         """Raises: the scripted error, once so many words are said."""
@@ -154,8 +156,9 @@ class _Run:
             left_s = self._started + self._request.deadline_s - time.perf_counter()
             wait_s, is_late = min(wait_s, max(left_s, 0.0)), left_s <= self._engine.delay_s
         if wait_s > 0 and not self._woken.is_set():
-            await asyncio.wait([waiter := asyncio.ensure_future(self._woken.wait())], timeout=wait_s)
-            waiter.cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._woken.wait()
         else:
             await asyncio.sleep(0)  # streams take turns, as they do on a real engine
         if self._engine.is_closed:

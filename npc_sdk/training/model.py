@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-
 GROUP = 32  # weights that share a scale in the int4 files that ship
 
 
@@ -103,7 +102,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         x = x + self._attend(self.norm_attention(x), cos, sin)
-        return x + self.down(F.relu(self.up(self.norm_mlp(x))).square())
+        out: Tensor = x + self.down(F.relu(self.up(self.norm_mlp(x))).square())
+        return out
 
     def _attend(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         batch, tokens, _ = x.shape

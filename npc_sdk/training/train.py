@@ -20,6 +20,7 @@ from npc_sdk.training.batch import Batch, Diet, Encoder, batches
 from npc_sdk.training.model import Shape, SmallNemotron, export, save_checkpoint
 from npc_sdk.training.tokenizer import train_tokenizer
 
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How long and how fast to learn. Units: minutes of wall-clock time; batch_tokens in tokens."""
