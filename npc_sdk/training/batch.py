@@ -10,7 +10,9 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from npc_sdk.training.dialogue import Piece, make_dialogue
+from npc_sdk.training.dialogue import make_dialogue
+from npc_sdk.training.drill import make_drill
+from npc_sdk.training.piece import Piece
 
 PAD_ID = 1
 
@@ -59,19 +61,24 @@ class Diet:
     """What the batches are made of at one stage of training.
 
     Units: tokens is the size of a batch with its padding, longest cuts a dialogue; exchanges is the most it may have.
-    prompt_weight is the share of loss on prompts, which are mostly noise to predict but teach words and copying.
+    prompt_weight is the share of loss on prompts, which are mostly noise to predict but teach words and copying;
+    drills the share of texts that are exercises.
     """
 
     tokens: int
     longest: int
     exchanges: int
     prompt_weight: float
+    drills: float = 0.0
 
 
 def batches(encoder: Encoder, rng: Random, diet: Diet, *, pool: int = 160) -> Iterator[Batch]:
     """The batches of one pool of fresh dialogues, in random order."""
-    dialogues = (make_dialogue(rng, longest=diet.exchanges) for _ in range(pool))
-    rows = [encoder.encode(dialogue, diet.longest, diet.prompt_weight) for dialogue in dialogues]
+    texts = (
+        make_drill(rng) if rng.random() < diet.drills else make_dialogue(rng, longest=diet.exchanges)
+        for _ in range(pool)
+    )
+    rows = [encoder.encode(text, diet.longest, diet.prompt_weight) for text in texts]
     rows.sort(key=lambda row: len(row[0]))
     ready: list[Batch] = []
     while rows:

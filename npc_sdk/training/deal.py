@@ -74,13 +74,7 @@ def price(scene: Scene, rng: Random) -> Exchange | None:
     if not scene.prices:
         return None
     thing = rng.choice(list(scene.prices))
-    lines = (
-        "How much is the {}?",
-        "What does the {} cost?",
-        "How much for the {}?",
-        "The price of the {}?",
-        "What is your {} worth?",
-    )
+    lines = PHRASES["price"]
     body = f"The {thing}: {scene.prices[thing]} coins."
     line = _asked(rng, lines, _short(rng, thing, scene.holds))
     return Exchange("price", line, [said(frame(rng, scene.style, body))], must_say=(body,))

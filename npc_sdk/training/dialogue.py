@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 
 from npc_sdk.messages import Message
-from npc_sdk.prompt.formats.nemotron import NemotronFormat
 from npc_sdk.prompt.system import system_text
-from npc_sdk.requests import Segment
 from npc_sdk.training.exchange import Exchange
 from npc_sdk.training.mix import make_exchange
+from npc_sdk.training.piece import FORMAT, Piece, reply, turn
 from npc_sdk.training.scene import Scene, make_scene
 from npc_sdk.training.style import talk
 
-FORMAT = NemotronFormat()
 _STATELESS = frozenset({"talk", "absurd", "who", "goal", "fact", "unknown"})
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of a training text; the loss is taken in full only where is_answer."""
-
-    segments: tuple[Segment, ...]
-    is_answer: bool
 
 
 def make_dialogue(rng: Random, *, longest: int = 8) -> list[Piece]:
@@ -34,7 +23,7 @@ def make_dialogue(rng: Random, *, longest: int = 8) -> list[Piece]:
     scene = make_scene(rng)
     pieces = [Piece(tuple(FORMAT.system(system_message(scene), scene.specs())), False)]
     if rng.random() < 0.6:
-        pieces.append(Piece(tuple(FORMAT.turn(greeting(scene, rng))), False))
+        pieces.append(turn(greeting(scene, rng)))
     count = rng.randint(2, longest)
     bare = rng.randint(1, count - 1) if rng.random() < 0.3 else 0
     for index in range(count):
@@ -60,18 +49,8 @@ def system_message(scene: Scene) -> Message:
 def render_exchange(exchange: Exchange, moment: str, *, is_history: bool = False) -> list[Piece]:
     """The player's turn, then the character's turns, each with the token that ends it."""
     contexts = () if is_history else (*exchange.passages, *filter(None, [moment]))
-    pieces = [Piece(tuple(FORMAT.turn(Message("user", exchange.player_words, contexts=contexts))), False)]
+    pieces = [turn(Message("user", exchange.player_words, contexts=contexts))]
     for message in exchange.answer:
-        if message.role != "assistant":
-            pieces.append(Piece(tuple(FORMAT.turn(message)), False))
-            continue
-        opening = FORMAT.opening()
-        pieces.append(Piece(tuple(opening), False))
-        content = FORMAT.turn(message)[1:]
-        pieces.append(Piece(tuple(content), not is_history))
+        is_own = message.role == "assistant"
+        pieces += reply(message, is_learned=not is_history) if is_own else [turn(message)]
     return pieces
-
-
-def plain_text(pieces: list[Piece]) -> str:
-    """The dialogue as one string, for training a tokenizer and for reading."""
-    return "".join(segment.text for piece in pieces for segment in piece.segments)

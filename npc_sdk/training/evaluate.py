@@ -21,9 +21,10 @@ from npc_sdk.decoding.tool_formats.interface import MalformedCall, ParsedCall
 from npc_sdk.engine.interface import Chunk, Engine
 from npc_sdk.messages import Message
 from npc_sdk.requests import GenerateRequest, Sampling, Segment
-from npc_sdk.training.dialogue import FORMAT, system_message
+from npc_sdk.training.dialogue import system_message
 from npc_sdk.training.exchange import Exchange
 from npc_sdk.training.mix import make_exchange
+from npc_sdk.training.piece import FORMAT
 from npc_sdk.training.scene import make_scene
 
 _SCORED_SPEECH = frozenset({"fact", "unknown", "price", "lack", "wares", "who", "goal"})

@@ -13,7 +13,8 @@ from random import Random
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from npc_sdk.training.dialogue import make_dialogue, plain_text
+from npc_sdk.training.dialogue import make_dialogue
+from npc_sdk.training.piece import plain_text
 
 SPECIAL = ("<unk>", "<pad>", "<s>", "</s>", *(f"<extra_id_{index}>" for index in range(10)), "<image>")
 # JSON that every tool declaration repeats is one token each, which shortens prompts by a third.

@@ -11,10 +11,11 @@ from npc_sdk.decoding.tool_formats import tool_format
 from npc_sdk.lore.content import load_world
 from npc_sdk.persona.situation import render_situation
 from npc_sdk.settings import bundled_personas
-from npc_sdk.training.dialogue import make_dialogue, plain_text
+from npc_sdk.training.dialogue import make_dialogue
 from npc_sdk.training.evaluate import Answer, call_key, cases, is_right
 from npc_sdk.training.exchange import turned
 from npc_sdk.training.mix import make_exchange
+from npc_sdk.training.piece import plain_text
 from npc_sdk.training.scene import Quest, Scene, make_scene
 from npc_sdk.training.style import STYLES
 

@@ -12,8 +12,9 @@ from transformers import AutoTokenizer, NemotronForCausalLM
 
 from npc_sdk.prompt.formats.nemotron import NemotronFormat
 from npc_sdk.training.batch import PAD_ID, Diet, Encoder, batches
-from npc_sdk.training.dialogue import make_dialogue, plain_text
+from npc_sdk.training.dialogue import make_dialogue
 from npc_sdk.training.model import Shape, SmallNemotron, export, rounded
+from npc_sdk.training.piece import plain_text
 from npc_sdk.training.tokenizer import SPECIAL, train_tokenizer
 from npc_sdk.training.train import Plan, Trainer
 

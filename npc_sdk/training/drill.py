@@ -1,0 +1,65 @@
+"""Short exercises in the one skill that all else rests on: find the right words in the prompt and say them again.
+
+A dialogue spends most of its tokens on prompt; here a third of them are answers, so copying is learned much sooner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from npc_sdk.messages import Message
+from npc_sdk.training import vocabulary as words
+from npc_sdk.training.fact import ask, make_fact
+from npc_sdk.training.piece import FORMAT, Piece, reply, turn
+
+Asked = tuple[str, str]  # the question and the answer
+
+
+def make_drill(rng: Random) -> list[Piece]:
+    """One exercise of six to ten questions about one small body of facts."""
+    passages, asked = rng.choice(_KINDS)(rng, rng.randint(6, 10))
+    system = Message("system", f"You are {words.person(rng)}.", contexts=tuple(passages))
+    pieces = [Piece(tuple(FORMAT.system(system, ())), False)]
+    for question, answer in asked:
+        pieces.append(turn(Message("user", question)))
+        pieces += reply(Message("assistant", answer))
+    return pieces
+
+
+def _facts(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
+    facts = [make_fact(rng) for _ in range(count)]
+    order = rng.sample(facts, len(facts))
+    return [fact.text for fact in facts], [(ask(rng, fact), fact.text) for fact in order]
+
+
+def _prices(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
+    prices = {thing: rng.randint(1, 99) for thing in words.items(rng, count)}
+    line = ", ".join(f"{thing}: {coins} coins" for thing, coins in prices.items())
+    asked = [
+        (rng.choice(words.PHRASES["price"]).format(thing), f"The {thing}: {prices[thing]} coins.")
+        for thing in rng.sample(list(prices), count)
+    ]
+    return [f"Prices: {line}."], asked
+
+
+def _short_names(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
+    """Called by its last word, answered with its whole name, as a call must."""
+    things = {thing.split()[-1]: thing for thing in words.items(rng, count)}
+    asked = [(f"{last.capitalize()}?", f"{things[last]}.") for last in rng.sample(list(things), len(things))]
+    return [f"You hold: {', '.join(things.values())}."], asked
+
+
+def _echo(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
+    lines = [words.some_words(rng, rng.randint(3, 9)) for _ in range(count)]
+    return [], [(f"{rng.choice(('Say', 'Repeat', 'Now say'))}: {line}.", f"{line}.") for line in lines]
+
+
+_KINDS: tuple[Callable[[Random, int], tuple[list[str], list[Asked]]], ...] = (
+    _facts,
+    _facts,
+    _facts,
+    _prices,
+    _short_names,
+    _echo,
+)
