@@ -51,7 +51,7 @@ def _short_names(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
 
 
 def _echo(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
-    lines = [words.some_words(rng, rng.randint(3, 9)) for _ in range(count)]
+    lines = [words.some_words(rng, rng.choice((3, 6, 10, 16))) for _ in range(count)]
     return [], [(f"{rng.choice(('Say', 'Repeat', 'Now say'))}: {line}.", f"{line}.") for line in lines]
 
 
@@ -61,5 +61,7 @@ _KINDS: tuple[Callable[[Random, int], tuple[list[str], list[Asked]]], ...] = (
     _facts,
     _prices,
     _short_names,
+    _echo,
+    _echo,
     _echo,
 )

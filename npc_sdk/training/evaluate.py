@@ -27,7 +27,7 @@ from npc_sdk.training.mix import make_exchange
 from npc_sdk.training.piece import FORMAT
 from npc_sdk.training.scene import make_scene
 
-_SCORED_SPEECH = frozenset({"fact", "unknown", "price", "lack", "wares", "who", "goal"})
+_SCORED_SPEECH = frozenset({"fact", "unknown", "price", "lack", "wares", "who", "goal", "moment"})
 
 
 @dataclass(frozen=True, slots=True)

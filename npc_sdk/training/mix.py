@@ -10,11 +10,9 @@ from npc_sdk.training.fact import make_fact
 from npc_sdk.training.scene import Scene
 
 _MAKERS: tuple[tuple[int, Maker], ...] = (
-    (8, chatter.chat),
-    (2, chatter.who), (2, chatter.goal), (13, chatter.fact), (4, chatter.again), (4, chatter.unknown),
-    (16, deal.give), (2, deal.wares), (2, deal.price), (13, deal.sell),
-    (11, deal.take), (10, deal.open_),
-    (13, deal.work), (11, deal.done), (4, deal.follow), (3, deal.stay), (6, deal.deed),
+    (9, chatter.chat), (2, chatter.who), (2, chatter.goal), (2, chatter.moment), (13, chatter.fact), (4, chatter.again),
+    (4, chatter.unknown), (16, deal.give), (2, deal.wares), (2, deal.price), (13, deal.sell), (11, deal.take),
+    (10, deal.open_), (13, deal.work), (11, deal.done), (4, deal.follow), (3, deal.stay), (6, deal.deed),
 )  # fmt: skip
 
 # What is easily drawn but teaches little is mostly drawn again.

@@ -37,7 +37,7 @@ class Plan:
         if done < 0.12:
             return Diet(self.batch_tokens, 512, 3, 0.4, 0.5)
         if done < 0.4:
-            return Diet(self.batch_tokens, 800, 5, 0.1, 0.5)
+            return Diet(self.batch_tokens, 640, 4, 0.1, 0.6)
         if done < 0.75:
             return Diet(self.batch_tokens, 800, 5, 0.1, 0.2)
         return Diet(self.batch_tokens, 1600, 10, 0.05, 0.1)
