@@ -26,6 +26,7 @@ def play(
         Path | None, typer.Option(help="Also write the evening to this file.", metavar="FILE")
     ] = None,
     player: option.Player = "Robin",
+    settings: option.SettingsFile = None,
 ) -> None:
     """Play the sample game: an evening in the village of Alderwick.
 
@@ -37,6 +38,13 @@ def play(
         if not GAME.startswith(exc.name or " "):
             raise
         raise Unsupported("the sample game is not installed", hint="install npc-sdk with its samples") from exc
-    options = {"script": script, "seed": seed, "engine": engine, "personas": personas, "transcript": transcript}
-    arguments = [f"--{name}={value}" for name, value in options.items() if value is not None]
-    raise typer.Exit(game.main([*arguments, f"--player={player}"]))
+    options = {
+        "script": script,
+        "seed": seed,
+        "engine": engine,
+        "personas": personas,
+        "transcript": transcript,
+        "player": player,
+        "settings": settings,
+    }
+    raise typer.Exit(game.main([f"--{name}={value}" for name, value in options.items() if value is not None]))

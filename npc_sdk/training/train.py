@@ -6,6 +6,7 @@ Run as ``python -m npc_sdk.training.train OUT --minutes 90``; a second call goes
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import time
 from dataclasses import dataclass
@@ -76,7 +77,9 @@ class Trainer:
         started = saved = time.monotonic()
         before_s = self.spent_s
         while self.done < 1:
-            for batch in batches(encoder, rng, self.plan.diet(self.done)):
+            diet = self.plan.diet(self.done)
+            diet = dataclasses.replace(diet, longest=min(diet.longest, self.model.shape.window))
+            for batch in batches(encoder, rng, diet):
                 loss = self._learn(batch)
                 self.spent_s = before_s + time.monotonic() - started
                 if self.step % 50 == 0:

@@ -15,7 +15,7 @@ from npc_sdk.cli.terminal import Terminal, loading
 from npc_sdk.engine.interface import Engine
 from npc_sdk.engine.scripted import ScriptedEngine
 from npc_sdk.errors import EngineCrashed
-from npc_sdk.events import ReplyFailed, TextDelta
+from npc_sdk.events import ReplyFailed, Sentence, TextDelta
 from npc_sdk.messages import FunctionCall
 from npc_sdk.requests import GenerateRequest, Sampling
 from npc_sdk.settings import bundled_personas
@@ -63,6 +63,14 @@ def test_speech_grows_on_a_terminal_and_stays_once() -> None:
         shown.show(TextDelta("r", piece))
     shown.settle()
     assert out.getvalue().rstrip().endswith("if you can!\x1b[0m")
+
+
+def test_sentences_do_not_break_the_speech_they_are_made_of() -> None:
+    shown, out = terminal()
+    for event in (TextDelta("r", "Aye. S"), Sentence("r", 0, "Aye."), TextDelta("r", "orry."), Sentence("r", 1, "Sorry.")):
+        shown.show(event)
+    shown.settle()
+    assert out.getvalue() == "Pip: Aye. Sorry.\n"
 
 
 def test_failure_is_shown_with_its_hint() -> None:

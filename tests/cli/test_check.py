@@ -45,7 +45,7 @@ def test_mistakes_are_printed_with_place_and_hint(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         f"{path}:5: goal: unknown key 'goal' (did you mean 'goals'?)",
-        f"{path}:6: sampling.top_p: Input should be less than or equal to 1, not 2",
+        f"{path}:6: sampling.top_p: should be 1 or less, not 2",
         "1 character, 0 lore entries: 2 mistakes in 1 file",
     ]
 

@@ -89,6 +89,30 @@ def test_rephrasing_stops_once_the_act_has_come(
     assert "Never said" not in text
 
 
+def test_a_reply_of_several_sentences_stays_one_speech(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = write(tmp_path, "- do: talk Pip\n- say: Hello.\n")
+    assert main(["--address", serve(lambda _: "Aye. Off you go. Quick!"), "--script", str(script)]) == 0
+    assert "Pip: Aye. Off you go. Quick!" in capsys.readouterr().out
+
+
+def test_a_refusal_says_who_tried_what_and_why_not(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stubborn = by_words({"the map": acts("give_item", item="map")})
+    script = write(tmp_path, "- do: talk Pip\n- say: Give me the map.\n")
+    assert main(["--address", serve(stubborn), "--script", str(script)]) == 0
+    assert "Pip tries to give item (map), refused: You do not hold a map." in capsys.readouterr().out
+
+
+def test_transcript_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--transcript", str(tmp_path / "no" / "kept.txt")]) == 1
+    text = capsys.readouterr().out.replace("\n", " ")
+    assert "cannot write the transcript" in text
+    assert "name a file in a folder that exists" in text
+
+
 def test_act_that_never_reached_the_game_is_shown_and_counted(
     serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
