@@ -55,7 +55,7 @@ class ServerSettings(Group):
 
 
 class Settings(Group):
-    """All of it, as one npc.yaml holds it."""
+    """All of it, as one settings file holds it."""
 
     engine: EngineSettings = EngineSettings()
     session: SessionSettings = SessionSettings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import reprlib
 from collections.abc import Iterable, Sequence
 
@@ -10,6 +11,7 @@ from yaml.error import MarkedYAMLError
 
 from npc_sdk.errors import ContentError
 
+MAX_PROBLEMS = 100  # of one file
 _SHOWN = 16  # names listed in a hint where none comes near; a persona has fewer keys
 
 _repr = reprlib.Repr()
@@ -42,6 +44,16 @@ def name_hint(wrong: str, known: Iterable[str], what: str = "names") -> str:
         return f"there are no {what}"
     rest = ", …" if len(names) > _SHOWN else ""
     return f"known {what}: {', '.join(names[:_SHOWN])}{rest}"
+
+
+def first_problems(problems: Iterable[ContentError]) -> list[ContentError]:
+    """As many as a writer can use at once, with a word where there are more; the rest is not even worded."""
+    found = list(itertools.islice(problems, MAX_PROBLEMS + 1))
+    if len(found) > MAX_PROBLEMS:
+        next_one = found.pop()
+        hint = "mend those before it and check again"
+        found.append(ContentError("more mistakes follow", path=next_one.path, line=next_one.line, hint=hint))
+    return found
 
 
 def shown(value: object) -> str:

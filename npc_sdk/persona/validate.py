@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from npc_sdk.errors import ContentError
-from npc_sdk.persona.problem import name_hint, shown
+from npc_sdk.persona.problem import first_problems, name_hint, shown
 from npc_sdk.persona.yaml_reader import Document, FieldPath, field_name
 
 M = TypeVar("M", bound=BaseModel)
@@ -49,7 +49,7 @@ def validate(document: Document, model: type[M]) -> tuple[M | None, list[Content
         # JSON mode is strict about types ("yes" is no number) and still takes lists for tuples.
         return model.model_validate_json(json.dumps(document.value), strict=True), []
     except ValidationError as exc:
-        return None, [_problem(document, model, error) for error in exc.errors(include_url=False)]
+        return None, first_problems(_problem(document, model, error) for error in exc.errors(include_url=False))
 
 
 def problem_at(document: Document, where: FieldPath, message: str, hint: str = "") -> ContentError:
@@ -97,7 +97,8 @@ def _type_hint(kind: str, value: object) -> str:
 
 def _limits(error: Any) -> dict[str, str]:
     """What a constraint allows, with whole numbers written as such."""
-    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in error.get("ctx", {}).items()}
+    limits = error.get("ctx", {})
+    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in limits.items()}
 
 
 def _keys_hint(model: type[BaseModel], where: FieldPath) -> str:

@@ -116,13 +116,14 @@ def _nonsense(rng: Random) -> Fact:
 
 
 _KINDS: tuple[Callable[[Random], Fact], ...] = (_event, _keeper, _kin, _danger, _custom, _trade, _nonsense)
+_WEIGHTS = (2, 3, 3, 2, 2, 2, 1)
 
 
 def make_fact(rng: Random) -> Fact:
     """A fact that no other draw is likely to repeat; sometimes two sentences long."""
-    fact = rng.choice(_KINDS)(rng)
-    if rng.random() < 0.25:
-        more = rng.choice(_KINDS)(rng)
+    fact = rng.choices(_KINDS, _WEIGHTS)[0](rng)
+    if rng.random() < 0.3:
+        more = rng.choices(_KINDS, _WEIGHTS)[0](rng)
         fact = Fact(f"{fact.text} {more.text}", fact.subject, fact.questions)
     return fact
 
@@ -132,7 +133,7 @@ def ask(rng: Random, fact: Fact) -> str:
     roll = rng.random()
     if roll < 0.4:
         return _capital(rng.choice(PHRASES["about"]).format(fact.subject))
-    return rng.choice(fact.questions) if roll < 0.75 else _from_its_words(rng, fact)
+    return rng.choice(fact.questions) if roll < 0.88 else _from_its_words(rng, fact)
 
 
 def _from_its_words(rng: Random, fact: Fact) -> str:

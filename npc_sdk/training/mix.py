@@ -26,7 +26,7 @@ def make_exchange(scene: Scene, rng: Random) -> Exchange:
         made = rng.choices(_MAKERS, weights)[0][1](scene, rng)
         if made is not None and rng.random() < _KEPT.get(made.kind, 1.0):
             break
-    if not made.passages and made.kind != "unknown" and rng.random() < 0.3:
+    if not made.passages and made.kind != "unknown" and rng.random() < 0.15:
         made.passages = [make_fact(rng).text for _ in range(rng.choice((1, 1, 2)))]
     made.player_words = _typed(rng, made.player_words, scene.persona.name)
     return made

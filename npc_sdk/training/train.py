@@ -38,10 +38,10 @@ class Plan:
         if done < 0.12:
             return Diet(self.batch_tokens, 512, 3, 0.4, 0.5)
         if done < 0.4:
-            return Diet(self.batch_tokens, 640, 4, 0.1, 0.6)
+            return Diet(self.batch_tokens, 640, 4, 0.1, 0.5, 0.2)
         if done < 0.75:
-            return Diet(self.batch_tokens, 800, 5, 0.1, 0.2)
-        return Diet(self.batch_tokens, 1600, 10, 0.05, 0.1)
+            return Diet(self.batch_tokens, 768, 5, 0.05, 0.15, 0.5)
+        return Diet(self.batch_tokens, 1600, 10, 0.05, 0.1, 0.3)
 
     def rate(self, done: float, step: int) -> float:
         """A factor on the learning rates: a short rise, level, then down to a twentieth over the last 45 %."""

@@ -102,7 +102,7 @@ class Play:
         return settled
 
     def _tell(self, npc_id: str, talk: NpcSession, event: Event) -> None:
-        """Lets an act happen; shows the end of a reply, and acts that never reached the game. Raises: ConnectionLost."""
+        """An act, the end of a reply, or a call that never reached the game. Raises: ConnectionLost."""
         if isinstance(event, ToolCall):
             self._act(npc_id, talk, event.call)
         elif isinstance(event, ReplyFinished):
