@@ -7,7 +7,7 @@ from random import Random
 from npc_sdk.messages import Message
 from npc_sdk.training import vocabulary as words
 from npc_sdk.training.exchange import Exchange, Maker, spoken
-from npc_sdk.training.fact import Fact, ask, ask_about, make_fact
+from npc_sdk.training.fact import Fact, ask, ask_about, make_fact, told
 from npc_sdk.training.scene import Scene
 from npc_sdk.training.style import talk
 from npc_sdk.training.vocabulary import PHRASES
@@ -33,8 +33,8 @@ def _absurd(scene: Scene, rng: Random) -> Exchange:
 def who(scene: Scene, rng: Random) -> Exchange:
     body = rng.choice(("I am {n}, {r}.", "{n} is my name. I am {r}.", "They call me {n}, {r}."))
     line = rng.choice(PHRASES["who"]).format(t=rng.choice(words.TRADES))
-    told = body.format(n=scene.persona.name, r=scene.persona.role)
-    return spoken(scene, rng, "who", line, told, scene.persona.name)
+    name = body.format(n=scene.persona.name, r=scene.persona.role)
+    return spoken(scene, rng, "who", line, name, scene.persona.name)
 
 
 def goal(scene: Scene, rng: Random) -> Exchange:
@@ -73,14 +73,15 @@ def again(scene: Scene, rng: Random) -> Exchange:
 
 
 def _told(scene: Scene, rng: Random, known: Fact, passages: list[str]) -> Exchange:
-    made = spoken(scene, rng, "fact", ask(rng, known), known.text, known.text)
+    line = ask(rng, known)
+    made = spoken(scene, rng, "fact", line, told(known, line), known.text)
     made.passages = passages
     return made
 
 
 def unknown(scene: Scene, rng: Random) -> Exchange:
     subject = make_fact(rng).subject
-    body = rng.choice(PHRASES["unknown"]).format(subject)
+    body = f"{subject[0].upper()}{subject[1:]}? {rng.choice(PHRASES['unknown'])}"
     made = spoken(scene, rng, "unknown", ask_about(rng, subject), body, subject)
     made.passages = [make_fact(rng).text for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
     return made

@@ -11,6 +11,20 @@ from npc_sdk.training.style import talk
 from npc_sdk.training.vocabulary import PHRASES
 
 
+def _echo(asked: str, speech: str) -> str:
+    """Speech that first says again what it is about.
+
+    A small model decides better so: whether a thing is here is seen at its name, not before anything was said.
+    """
+    return f"The {asked}? {speech}"
+
+
+def _named(rng: Random, phrases: str, asked: str, thing: str) -> str:
+    """Words before an act; a thing that was called by its whole name may be "it" from then on."""
+    is_it = asked == thing and rng.random() < 0.7
+    return _echo(asked, rng.choice(PHRASES[f"{phrases}_it"]) if is_it else _said(rng, phrases, thing))
+
+
 def _said(rng: Random, phrases: str, thing: str, **gaps: object) -> str:
     """One of the phrases with its gaps filled."""
     return rng.choice(PHRASES[phrases]).format(thing, a=words.article(thing), **gaps)
@@ -32,16 +46,17 @@ def give(scene: Scene, rng: Random) -> Exchange | None:
     """Asked for a thing: handed over if held and not for sale."""
     if rng.random() < 0.3 or not scene.holds:
         thing = words.item(rng)
-        line, none = _said(rng, "want", thing), f"no {thing}"
-        return None if thing in scene.holds else spoken(scene, rng, "lack", line, f"I have {none}.", none)
+        line, body = _said(rng, "want", thing), _echo(thing, "I have none.")
+        return None if thing in scene.holds else spoken(scene, rng, "lack", line, body, body)
     thing = rng.choice(scene.holds)
-    line = _said(rng, "want", _short(rng, thing, scene.holds))
+    asked = _short(rng, thing, scene.holds)
+    line = _said(rng, "want", asked)
     if thing in scene.prices and "sell" in scene.tools:
-        return _tell_price(scene, rng, line, thing)
+        return _tell_price(scene, rng, line, asked, thing)
     tool = scene.tools.get("give")
     if tool is None:
         return cannot(scene, rng, line)
-    act = Act("give", line, _said(rng, "give_speech", thing), tool, (thing,))
+    act = Act("give", line, _named(rng, "give_speech", asked, thing), tool, (thing,))
     if rng.random() < 0.2:
         return refused(
             scene, rng, act, f"You do not hold {words.article(thing)}.", f"You do not give the {thing} away."
@@ -61,12 +76,14 @@ def price(scene: Scene, rng: Random) -> Exchange | None:
     if not scene.prices:
         return None
     thing = rng.choice(list(scene.prices))
-    return _tell_price(scene, rng, _said(rng, "price", _short(rng, thing, scene.holds)), thing)
+    asked = _short(rng, thing, scene.holds)
+    return _tell_price(scene, rng, _said(rng, "price", asked), asked, thing)
 
 
-def _tell_price(scene: Scene, rng: Random, line: str, thing: str) -> Exchange:
+def _tell_price(scene: Scene, rng: Random, line: str, asked: str, thing: str) -> Exchange:
     coins = f"{scene.prices[thing]} coins"
-    return spoken(scene, rng, "price", line, _said(rng, "price_speech", thing, n=coins), thing, coins)
+    body = _echo(asked, _said(rng, "price_speech", thing, n=coins))
+    return spoken(scene, rng, "price", line, body, thing, coins)
 
 
 def sell(scene: Scene, rng: Random) -> Exchange | None:
@@ -78,8 +95,9 @@ def sell(scene: Scene, rng: Random) -> Exchange | None:
     listed = scene.prices[thing]
     price = listed if rng.random() < 0.45 else max(1, rng.randint(1, listed + 5))
     asks = "buy" if price == listed and rng.random() < 0.8 else "offer"
-    line = _said(rng, asks, _short(rng, thing, scene.holds), n=price)
-    act = Act("sell", line, _said(rng, "sell_speech", thing, n=price), tool, (thing, price))
+    asked = _short(rng, thing, scene.holds)
+    line = _said(rng, asks, asked, n=price)
+    act = Act("sell", line, _echo(asked, _said(rng, "sell_speech", thing, n=price)), tool, (thing, price))
     roll = rng.random()
     if price < listed and roll < 0.6:
         least = f"{rng.randint(price + 1, listed)} coins"
@@ -96,14 +114,15 @@ def sell(scene: Scene, rng: Random) -> Exchange | None:
 def take(scene: Scene, rng: Random) -> Exchange | None:
     if rng.random() < 0.85 and scene.player_holds:
         thing, has = rng.choice(scene.player_holds), True
-        line = _said(rng, "offered", _short(rng, thing, scene.player_holds))
+        asked = _short(rng, thing, scene.player_holds)
     else:
         thing, has = words.item(rng), scene.player_coins is None
-        line = _said(rng, "offered", thing)
+        asked = thing
+    line = _said(rng, "offered", asked)
     tool = scene.tools.get("take")
     if tool is None:
         return cannot(scene, rng, line)
-    act = Act("take", line, _said(rng, "take_speech", thing), tool, (thing,))
+    act = Act("take", line, _named(rng, "take_speech", asked, thing), tool, (thing,))
     if not has:
         return refused(scene, rng, act, f"The player does not hold {words.article(thing)}.")
     scene.receive(thing)
@@ -113,14 +132,15 @@ def take(scene: Scene, rng: Random) -> Exchange | None:
 def open_(scene: Scene, rng: Random) -> Exchange | None:
     if rng.random() < 0.15 or not scene.doors:
         name = words.door(rng)
-        line, none = _said(rng, "open", name), f"no {name}"
-        return None if name in scene.doors else spoken(scene, rng, "lack", line, f"There is {none} here.", none)
+        line, body = _said(rng, "open", name), _echo(name, "It is not here.")
+        return None if name in scene.doors else spoken(scene, rng, "lack", line, body, body)
     name = rng.choice(scene.doors)
-    line = _said(rng, "open", name if len(scene.doors) > 1 or rng.random() < 0.6 else name.split()[-1])
+    asked = name if len(scene.doors) > 1 or rng.random() < 0.6 else name.split()[-1]
+    line = _said(rng, "open", asked)
     tool = scene.tools.get("open")
     if tool is None:
         return cannot(scene, rng, line)
-    act = Act("open", line, _said(rng, "open_speech", name), tool, (name,))
+    act = Act("open", line, _named(rng, "open_speech", asked, name), tool, (name,))
     if rng.random() < 0.2:
         reasons = (f"The {name} is stuck.", f"The {name} is open already.", f"You have no key for the {name}.")
         return refused(scene, rng, act, *reasons)

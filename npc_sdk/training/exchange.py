@@ -71,9 +71,8 @@ def refused(scene: Scene, rng: Random, act: Act, *reasons: str) -> Exchange:
 
 def _acted(scene: Scene, rng: Random, act: Act, status: CallStatus, content: Any, after: str) -> Exchange:
     call = FunctionCall("c", act.tool.name, dict(zip(act.tool.parameters["required"], act.values, strict=True)))
-    before = frame(rng, scene.style, act.speech) if rng.random() < 0.85 else ""
     answer = [
-        Message("assistant", before, tool_calls=(call,)),
+        Message("assistant", frame(rng, scene.style, act.speech), tool_calls=(call,)),
         Message("tool", "", tool_result=ToolResult("c", act.tool.name, status, content)),
         Message("assistant", after),
     ]

@@ -144,6 +144,12 @@ def _from_its_words(rng: Random, fact: Fact) -> str:
     return rng.choice(PHRASES["about_part"]).format(part)
 
 
+def told(fact: Fact, question: str) -> str:
+    """The fact as an answer: where the question names its subject, the answer says that again first."""
+    subject = fact.subject.removeprefix("the ")
+    return f"{_capital(fact.subject)}? {fact.text}" if subject.lower() in question.lower() else fact.text
+
+
 def ask_about(rng: Random, subject: str) -> str:
     """A question about something, known or not."""
     return _capital(rng.choice(PHRASES["about"]).format(subject))
