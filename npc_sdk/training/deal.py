@@ -93,7 +93,7 @@ def sell(scene: Scene, rng: Random) -> Exchange | None:
         return None
     thing = rng.choice(list(scene.prices))
     listed = scene.prices[thing]
-    price = listed if rng.random() < 0.45 else max(1, rng.randint(1, listed + 5))
+    price = listed if rng.random() < 0.35 else max(1, rng.randint(1, listed + 5))
     asks = "buy" if price == listed and rng.random() < 0.8 else "offer"
     asked = _short(rng, thing, scene.holds)
     line = _said(rng, asks, asked, n=price)

@@ -10,13 +10,13 @@ from npc_sdk.training.fact import make_fact
 from npc_sdk.training.scene import Scene
 
 _MAKERS: tuple[tuple[int, Maker], ...] = (
-    (9, chatter.chat), (2, chatter.who), (2, chatter.goal), (2, chatter.moment), (13, chatter.fact), (4, chatter.again),
-    (4, chatter.unknown), (16, deal.give), (2, deal.wares), (2, deal.price), (13, deal.sell), (11, deal.take),
-    (10, deal.open_), (13, deal.work), (11, deal.done), (4, deal.follow), (3, deal.stay), (6, deal.deed),
+    (8, chatter.chat), (2, chatter.who), (2, chatter.goal), (2, chatter.moment), (13, chatter.fact), (4, chatter.again),
+    (4, chatter.unknown), (20, deal.give), (2, deal.wares), (2, deal.price), (14, deal.sell), (11, deal.take),
+    (10, deal.open_), (15, deal.work), (11, deal.done), (4, deal.follow), (3, deal.stay), (6, deal.deed),
 )  # fmt: skip
 
 # What is easily drawn but teaches little is mostly drawn again.
-_KEPT = {"no_tool": 0.12, "no_work": 0.3, "lack": 0.4, "not_done": 0.5, "fact": 0.8}
+_KEPT = {"no_tool": 0.1, "no_work": 0.15, "lack": 0.2, "not_done": 0.3, "price": 0.6}
 
 
 def make_exchange(scene: Scene, rng: Random) -> Exchange:

@@ -100,9 +100,9 @@ def _listed(things: list[str]) -> str:
 
 
 def _pick(rng: Random, options: str) -> str:
-    """One of the options; the village's own wording half of the time."""
+    """One of the options; mostly the village's own wording."""
     choices = options.split("|")
-    return choices[0] if rng.random() < 0.5 else rng.choice(choices)
+    return choices[0] if rng.random() < 0.7 else rng.choice(choices)
 
 
 def _tool(rng: Random, kind: str) -> ToolSpec:
@@ -145,7 +145,7 @@ def _quest(rng: Random) -> Quest:
     name = rng.choice(
         (f"the {lost} {thing}", f"the {thing}", f"{thing}s", f"the {rng.choice(words.ANIMALS)} of {where}")
     )
-    return Quest(name, rng.choice(("not given", "given", "done", "finished", "not given")), task, words.item(rng))
+    return Quest(name, rng.choice(("not given", "not given", "not given", "given", "done", "done", "finished")), task, words.item(rng))
 
 
 def make_scene(rng: Random) -> Scene:
