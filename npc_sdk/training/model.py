@@ -173,7 +173,7 @@ def _published_name(name: str) -> str:
 
 
 def export(model: SmallNemotron, out: Path) -> None:
-    """Writes config.json and model.safetensors (bf16) in the layout of NemotronForCausalLM."""
+    """Writes model.safetensors (bf16), config.json and npc_model.json in the layout of NemotronForCausalLM."""
     shape = model.shape
     config = {
         "architectures": ["NemotronForCausalLM"], "model_type": "nemotron", "vocab_size": shape.vocabulary,
@@ -189,6 +189,8 @@ def export(model: SmallNemotron, out: Path) -> None:
     tensors = {_published_name(n): p.detach().to(torch.bfloat16).contiguous() for n, p in model.named_parameters()}
     save_file(tensors, out / "model.safetensors", {"format": "pt"})
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    profile = {"name": "hearth", "chat_format": "nemotron", "tool_format": "nemotron"}
+    (out / "npc_model.json").write_text(json.dumps(profile, indent=2) + "\n", encoding="utf-8")
 
 
 def save_checkpoint(model: SmallNemotron, path: Path, **extra: object) -> None:

@@ -145,7 +145,12 @@ def _quest(rng: Random) -> Quest:
     name = rng.choice(
         (f"the {lost} {thing}", f"the {thing}", f"{thing}s", f"the {rng.choice(words.ANIMALS)} of {where}")
     )
-    return Quest(name, rng.choice(("not given", "not given", "not given", "given", "done", "done", "finished")), task, words.item(rng))
+    return Quest(
+        name,
+        rng.choice(("not given", "not given", "not given", "given", "done", "done", "finished")),
+        task,
+        words.item(rng),
+    )
 
 
 def make_scene(rng: Random) -> Scene:
