@@ -172,7 +172,11 @@ def test_what_is_computed_twice_is_kept_once() -> None:
         assert lease.reserve(len(tokens))
         _write(lease.cache, tokens)
         lease.publish(tokens)
+    assert leases[1].cache.blocks[0] == leases[0].cache.blocks[0]
+    assert _read(leases[1].cache) == tokens
+    assert desk.pool.free_blocks == 5
     for lease in leases:
+        lease.check_integrity()
         lease.release(tokens)
         desk.tree.check_integrity()
     assert desk.tree.kept_blocks == 2

@@ -49,6 +49,7 @@ class Batch:
 
     ids: list[int]
     positions: torch.Tensor
+    last_position: int
     slots: torch.Tensor
     spans: tuple[Span, ...]
     wide_rows: int
@@ -79,6 +80,7 @@ class Batch:
         return cls(
             ids,
             torch.tensor(positions, device=device),
+            max(positions),
             torch.tensor(slots, device=device),
             tuple(spans),
             works[0].wide_rows,

@@ -74,7 +74,7 @@ class Decoder:
 
     def hidden(self, batch: Batch, pool: BlockPool) -> torch.Tensor:
         """Passes rows through all layers. Mutates: the pool, at the rows' slots. Shapes: (rows, hidden)."""
-        cos, sin = self.rotary.angles(batch.positions, int(batch.positions.max()))
+        cos, sin = self.rotary.angles(batch.positions, batch.last_position)
         step = Step(cos, sin, batch, pool)
         x = self.embedding(batch.ids)
         for index, block in enumerate(self.blocks):

@@ -54,6 +54,14 @@ class Limits:
     busy_chunk_tokens: int = BUSY_CHUNK_TOKENS
     ageing_s: float = AGEING_S
 
+    def __post_init__(self) -> None:
+        """Raises: SettingsError."""
+        for name in ("queue", "running", "chunk_tokens", "busy_chunk_tokens"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"limits.{name} is {getattr(self, name)!r}", hint="1 or more")
+        if self.ageing_s <= 0:
+            raise SettingsError(f"limits.ageing_s is {self.ageing_s!r}", hint="above 0; a large number for no ageing")
+
 
 DEFAULT_LIMITS = Limits()
 

@@ -12,7 +12,7 @@ from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, BlockPool, blocks_for
 
 
 class KVCache:
-    """length counts the tokens that every layer holds. Blocks before shared are read only.
+    """length counts the tokens that every layer holds. A full block may be shared, and is only read from then on.
 
     A sequence whose blocks are neighbours is read in place; others are gathered for each layer, which costs a fifth of
     the attention over them (119 of 641 µs a layer at 960 tokens of the 4B shape, one core).
@@ -32,13 +32,20 @@ class KVCache:
         """Tokens that the blocks have room for."""
         return len(self.blocks) * BLOCK_TOKENS
 
-    def share(self, block: int, tokens: int) -> None:
+    def share(self, block: int) -> None:
         """Appends somebody's full block. Mutates: its references, length."""
-        assert tokens == BLOCK_TOKENS, "only full blocks are shared"
         assert self.length == self.capacity, "a shared block must follow full ones"
         self.pool.retain(block)
         self._append(block)
-        self.length += tokens
+        self.length += BLOCK_TOKENS
+
+    def swap(self, index: int, block: int) -> None:
+        """Puts somebody's block, which holds the same, in the place of its own. Mutates: blocks, their references."""
+        self.pool.retain(block)
+        self.pool.release(self.blocks[index])
+        self.blocks[index] = block
+        self._is_contiguous = self.blocks == list(range(self.blocks[0], self.blocks[0] + len(self.blocks)))
+        self._index = None
 
     def copy_in(self, block: int, tokens: int) -> None:
         """Appends a block of its own with the first tokens of somebody's. Mutates: length. Raises: PoolFull."""

@@ -42,7 +42,7 @@ class Lease:
         node = self._chain[-1] if self._chain else None
         match = self._prefix.match(tokens[:-1], wide_until=self.wide_until, start=node, at=at)
         for found in match.full:
-            self.cache.share(found.block, BLOCK_TOKENS)
+            self.cache.share(found.block)
             self._chain.append(found)
         if match.partial is not None:
             self._copy(match.partial.block, match.partial_tokens)
@@ -64,15 +64,20 @@ class Lease:
                 return True
 
     def publish(self, tokens: Sequence[int]) -> None:
-        """Shows the blocks that are full now to everyone. Mutates: the tree."""
+        """Shows the blocks that are full now to everyone; one that another showed first takes the place of ours.
+
+        Mutates: the tree, the cache.
+        """
         for index in range(len(self._chain), self.cache.length // BLOCK_TOKENS):
             block = self.cache.blocks[index]
             node = self._prefix.publish(self._parent(index), self._key(tokens, index), block)
             if node is None:
                 return
+            self._chain.append(node)
             if node.block == block:
                 self._published.append(node)
-            self._chain.append(node)
+            else:
+                self.cache.swap(index, node.block)  # so that whoever holds a node's block holds its parent's too
 
     def release(self, tokens: Sequence[int]) -> None:
         """Gives the blocks back and leaves what they hold to prompts that begin alike. Mutates: cache, tree."""
@@ -94,6 +99,7 @@ class Lease:
         """Raises: AssertionError where chain and cache disagree."""
         self.cache.check_integrity()
         assert len(self._chain) <= self.cache.length // BLOCK_TOKENS, "the tree knows more than was computed"
+        assert [node.block for node in self._chain] == self.cache.blocks[: len(self._chain)], "chain and blocks differ"
 
     def _copy(self, block: int, tokens: int) -> None:
         """Copies the front of a block that another holds; goes without where there is no room. Mutates: the cache."""
