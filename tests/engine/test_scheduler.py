@@ -67,13 +67,14 @@ def test_equal_prompts_come_in_order_of_arrival_and_one_begun_is_ended_first() -
     assert _plan(scheduler) == ([], "b")
 
 
-def test_a_prompt_gets_smaller_chunks_beside_replies() -> None:
+def test_a_prompt_that_somebody_may_wait_for_gets_smaller_chunks() -> None:
     a, b = _sequence("a"), _sequence("b")
     scheduler = _scheduler(a, b)
     alone = scheduler.plan(0.0)
     _start(a)
     beside = scheduler.plan(0.0)
-    assert (alone and alone.chunk_tokens, beside and beside.chunk_tokens) == (100, 10)
+    lower = _scheduler(_sequence("c", Priority.NEARBY)).plan(0.0)
+    assert [plan and plan.chunk_tokens for plan in (alone, beside, lower)] == [100, 10, 10]
 
 
 def test_a_more_urgent_class_steps_alone_and_the_other_keeps_its_blocks() -> None:

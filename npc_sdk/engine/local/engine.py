@@ -45,7 +45,7 @@ from npc_sdk.requests import GenerateRequest, Segment
 class Limits:
     """How much one engine takes on. Units: queue and running in requests; running ones hold blocks of the cache.
 
-    busy_chunk_tokens is what a prompt gets of a step beside replies under way.
+    busy_chunk_tokens is what a prompt gets of a step beside replies under way, and one of a class below the player's.
     """
 
     queue: int = 64

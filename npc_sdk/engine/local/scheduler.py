@@ -10,10 +10,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from npc_sdk.engine.local.sequence import Sequence
+from npc_sdk.requests import Priority
 
-CHUNK_TOKENS = 256  # of prompt in one step: bounds how long a cancel or a more urgent request waits
-# Beside replies under way, whose next token waits for it. A smaller one restores the int4 weights for too few rows.
-BUSY_CHUNK_TOKENS = 128
+# Of a prompt in one step. Restoring the int4 weights costs as much as 100 rows, so a player's prompt that delays nobody
+# gets many; 192, beside replies or of a lower class, is how long these or a player's next words wait.
+CHUNK_TOKENS = 512
+BUSY_CHUNK_TOKENS = 192
 AGEING_S = 5.0  # a request climbs one class for every so many seconds since it arrived, so that none waits for ever
 
 
@@ -67,10 +69,11 @@ class Scheduler:
         best = self._class(ranked[0], now)
         members = [one for one in running if self._class(one, now) == best]
         decoding = tuple(one for one in members if _is_decoding(one))
+        prefill = next((one for one in members if not _is_decoding(one)), None)
         return Plan(
             decoding,
-            prefill=next((one for one in members if not _is_decoding(one)), None),
-            chunk_tokens=min(self.chunk_tokens, self.busy_chunk_tokens) if decoding else self.chunk_tokens,
+            prefill,
+            chunk_tokens=self._chunk(prefill, is_alone=not decoding),
             preempted=tuple(one for one in waiting if one.lease is not None),
         )
 
@@ -83,6 +86,11 @@ class Scheduler:
     def _ranked(self, now: float) -> list[Sequence]:
         """The most urgent first; among equals those that hold blocks, which so are never taken for a newcomer."""
         return sorted(self._live, key=lambda one: (self._class(one, now), one.lease is None, one.arrival))
+
+    def _chunk(self, prefill: Sequence | None, *, is_alone: bool) -> int:
+        """Tokens that a prompt gets: many only where no reply and no player waits for the step to end."""
+        is_player = prefill is not None and prefill.request.priority == Priority.PLAYER
+        return self.chunk_tokens if is_alone and is_player else min(self.chunk_tokens, self.busy_chunk_tokens)
 
     def _class(self, sequence: Sequence, now: float) -> int:
         """A priority with its age taken off; 0 is the most urgent."""
