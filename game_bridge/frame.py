@@ -5,17 +5,26 @@ Owns byte and nesting limits; knows no message type. Called by protocol.py only.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import msgpack
 
 from npc_sdk.errors import ProtocolError, TooLarge
 
 MAX_DEPTH = 16
+MAX_VALUES = 20_000  # a fault in each of them is still told within a frame's time of a game
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 _SHOWN_CHARS = 80
+
+
+class _Place(NamedTuple):
+    """Where a value stands, as a step from what holds it."""
+
+    parent: _Place | None
+    step: str | int
 
 
 def clip(value: object) -> str:
@@ -56,30 +65,32 @@ def unpack_map(data: bytes, *, max_bytes: int) -> dict[str, Any]:
     return body
 
 
-def check_plain(value: object, place: str = "", depth: int = 0) -> None:
+def check_plain(value: object) -> None:
     """Refuse what JSON cannot say: bytes, NaN, infinities, integers beyond 64 bits, keys that are no strings.
 
-    Raises: ProtocolError, TooLarge when nested deeper than MAX_DEPTH.
+    Raises: ProtocolError; TooLarge when nested deeper than MAX_DEPTH or of more than MAX_VALUES values.
     """
+    _check(value, None, 0, itertools.count(1))
+
+
+def _check(value: object, place: _Place | None, depth: int, numbers: Iterator[int]) -> None:
     if depth > MAX_DEPTH:
-        raise TooLarge(f"{place or 'message'}: nested deeper than {MAX_DEPTH}", hint="flatten the value")
+        raise TooLarge(f"{_spelled(place)}: nested deeper than {MAX_DEPTH}", hint="flatten the value")
+    if next(numbers) > MAX_VALUES:
+        raise TooLarge(f"The message has more than {MAX_VALUES} values", hint="send less at once")
     if isinstance(value, Mapping):
-        _check_pairs(value, place, depth)
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ProtocolError(f"{_spelled(place)}: key {clip(key)} is no string")
+            _check(item, _Place(place, key), depth + 1, numbers)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            check_plain(item, f"{place}[{index}]", depth + 1)
+            _check(item, _Place(place, index), depth + 1, numbers)
     else:
         _check_scalar(value, place)
 
 
-def _check_pairs(value: Mapping[Any, Any], place: str, depth: int) -> None:
-    for key, item in value.items():
-        if not isinstance(key, str):
-            raise ProtocolError(f"{place or 'message'}: key {clip(key)} is no string")
-        check_plain(item, f"{place}.{key}" if place else key, depth + 1)
-
-
-def _check_scalar(value: object, place: str) -> None:
+def _check_scalar(value: object, place: _Place | None) -> None:
     if value is None or isinstance(value, bool | str):
         return
     if isinstance(value, int) and INT_MIN <= value <= INT_MAX:
@@ -87,9 +98,19 @@ def _check_scalar(value: object, place: str) -> None:
     if isinstance(value, float) and math.isfinite(value):
         return
     raise ProtocolError(
-        f"{place}: {clip(value)} cannot go over the wire",
+        f"{_spelled(place)}: {clip(value)} cannot go over the wire",
         hint="nil, booleans, 64-bit integers, finite floats, strings, arrays and maps can",
     )
+
+
+def _spelled(place: _Place | None) -> str:
+    """A place as an error names it: ``values.holds[2]``. Only errors pay for it, as keys may be very long."""
+    steps: list[str] = []
+    while place is not None:
+        step = place.step
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{step[:_SHOWN_CHARS]}")
+        place = place.parent
+    return "".join(reversed(steps)).removeprefix(".") or "message"
 
 
 def _check_size(data: bytes, max_bytes: int) -> None:

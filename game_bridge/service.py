@@ -150,8 +150,16 @@ class Service:
             peer.post(protocol.to_message(ReplyFailed(request_id, exc), request_id))
         if isinstance(event, ReplyFinished | ReplyFailed):
             peer.replies.pop(request_id, None)
-            if self._on_ended is not None:
-                self._on_ended(request_id, event)
+            self._report_end(request_id, event)
+
+    def _report_end(self, request_id: str, event: Terminal) -> None:
+        """Calls on_ended, whose faults are its owner's: they must not take the server or a reply's end with them."""
+        if self._on_ended is None:
+            return
+        try:
+            self._on_ended(request_id, event)
+        except Exception:
+            log.exception("request %s: on_ended failed", request_id)
 
     def _end(self, peer: Peer, replies: list[Reply], session_ids: list[str], error: NpcError | None) -> None:
         for reply in replies:

@@ -30,10 +30,10 @@ class EngineSettings(Group):
 
     model: str = Field(default="hearth", description="A model that ships, a model's folder, or 'scripted'.")
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
-    threads: int | None = Field(default=None, ge=1, le=1024)
+    threads: int | None = Field(default=None, ge=1, le=1024, description="On the CPU; torch's own choice if unset.")
     context_tokens: int | None = Field(default=None, ge=64, description="A smaller window than the model's own.")
-    cache_bytes: int = Field(default=256 * 1024**2, ge=0)
-    dtype: Literal["float32", "bfloat16"] | None = None
+    cache_bytes: int = Field(default=256 * 1024**2, ge=0, description="Memory for prompts that may come again.")
+    dtype: Literal["float32", "bfloat16"] | None = Field(default=None, description="The model's own if unset.")
     tokenizer: Path | None = Field(default=None, description="A folder with tokenizer.json, if the model's has none.")
 
 
@@ -51,11 +51,11 @@ class ServerSettings(Group):
     """Where the bridge listens; port 0 takes any free one."""
 
     host: str = "127.0.0.1"
-    port: int = Field(default=5577, ge=0, le=65535)
+    port: int = Field(default=5577, ge=0, le=65535, description="0 takes any free port.")
 
 
 class Settings(Group):
-    """All of it, as one npc.yaml holds it."""
+    """All of it, as one settings file holds it."""
 
     engine: EngineSettings = EngineSettings()
     session: SessionSettings = SessionSettings()
@@ -90,6 +90,11 @@ def bundled_models() -> dict[str, Path]:
     """The models that ship, by name."""
     folder = Path(__file__).parent / "models"
     return {config.parent.name: config.parent for config in sorted(folder.glob("*/config.json"))}
+
+
+def model_folder(name: str) -> Path:
+    """The folder of a model that ships, where the name is one's; else the name is the folder's."""
+    return bundled_models().get(name, Path(name).expanduser())
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -137,14 +142,25 @@ def _env_names() -> dict[str, tuple[str | None, str]]:
 
 
 def _first_mistake(exc: ValidationError, path: Path | None) -> SettingsError:
+    """A setting that is none, or one with a value that it cannot have."""
     error = exc.errors()[0]
     place = ".".join(str(part) for part in error["loc"])
     source = str(path) if path else "settings"
     if error["type"] == "extra_forbidden":
         return SettingsError(f"{source}: {place!r} is no setting", hint=_nearest(place, _dotted()))
-    return SettingsError(
-        f"{source}: {place}: {error['input']!r}: {error['msg']}", hint="settings are described in npc_sdk/settings.py"
-    )
+    wanted = error["msg"].replace("Input should", "should").partition(", unable to parse")[0]
+    if error["type"] == "model_type":
+        wanted = "should be a group of settings"
+    return SettingsError(f"{source}: {place}: {wanted}, not {error['input']!r}", hint=_meaning(place))
+
+
+def _meaning(place: str) -> str:
+    """What a setting is for, where that is written down."""
+    group, _, field = place.partition(".")
+    found = Settings.model_fields.get(group)
+    model = found.annotation if found else None
+    inner = model.model_fields.get(field) if isinstance(model, type) and issubclass(model, Group) else found
+    return (inner.description if inner else None) or ""
 
 
 def _dotted() -> list[str]:

@@ -4,7 +4,7 @@
 import asyncio
 import sys
 
-from npc_sdk import TextDelta, ToolCall, World, create_engine
+from npc_sdk import ReplyFailed, TextDelta, ToolCall, World, create_engine
 from npc_sdk.settings import bundled_personas
 
 
@@ -18,6 +18,8 @@ async def main(engine: str = "hearth") -> None:
             print(event.text, end="", flush=True)
         elif isinstance(event, ToolCall):
             mara.tool_result(event.call.call_id, "accepted")
+        elif isinstance(event, ReplyFailed):
+            print(f"[no answer: {event.error}]", end="")
     print()
     await world.close()
 

@@ -7,7 +7,7 @@ Start `npc serve` first; then ``python samples/03_tools.py [ADDRESS]``.
 import sys
 
 from game_bridge.client import NpcClient, Refuse
-from npc_sdk.events import TextDelta, ToolSettled
+from npc_sdk.events import ReplyFailed, TextDelta, ToolSettled
 from npc_sdk.messages import FunctionCall, JsonValue
 
 shelf = {"lantern": 4, "knife": 6}
@@ -45,6 +45,8 @@ def main(address: str = "tcp://127.0.0.1:5577") -> None:
                     print(event.text, end="", flush=True)
                 elif isinstance(event, ToolSettled):
                     print(f" [{event.result.name} {event.result.status}: {event.result.content}] ", end="")
+                elif isinstance(event, ReplyFailed):
+                    print(f"[no answer: {event.error}]", end="")
         print(f"\nLeft on the shelf: {', '.join(shelf) or 'nothing'}; in the purse: {purse} coins.")
 
 

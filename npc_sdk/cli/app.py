@@ -24,7 +24,7 @@ _wants_traceback: ContextVar[bool] = ContextVar("_wants_traceback", default=Fals
 app = typer.Typer(
     name="npc",
     help="Game characters that talk and act on this machine.",
-    epilog="Settings come from npc.yaml (--settings) and NPC_* variables, such as NPC_SERVER_PORT=6000.",
+    epilog="Settings come from a YAML file (--settings) and NPC_* variables over it, such as NPC_SERVER_PORT=6000.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from npc_sdk.errors import SettingsError
+from npc_sdk.errors import ContentError, SettingsError
 from npc_sdk.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,15 +58,16 @@ def _open_engine(settings: Settings, on_progress: Progress | None) -> Engine:
 
 
 def read_state(path: Path | None) -> dict[str, Any]:
-    """The variables of a YAML or JSON file; JSON is YAML too. Raises: SettingsError."""
-    import yaml
+    """The variables of a YAML or JSON file, read as authored files are. Raises: SettingsError."""
+    from npc_sdk.persona.problem import in_plain_words
+    from npc_sdk.persona.yaml_reader import read_yaml
 
     if path is None:
         return {}
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise SettingsError(f"cannot read the state {str(path)!r}: {exc}", hint="name a YAML or JSON file") from exc
+        values = read_yaml(path).value
+    except ContentError as exc:
+        raise SettingsError(f"cannot read the state: {in_plain_words(exc)}", hint="name a YAML or JSON file") from exc
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: holds {type(values).__name__}, not variables", hint='write "place: the forge"')
     return values

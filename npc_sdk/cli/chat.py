@@ -15,9 +15,11 @@ from npc_sdk.events import ToolCall
 if TYPE_CHECKING:
     from npc_sdk.cli.terminal import Terminal
     from npc_sdk.session import Session
+    from npc_sdk.settings import Settings
     from npc_sdk.world import World
 
 PROMPT = "> "
+PATIENCE_S = 3600.0
 
 
 def chat(
@@ -39,7 +41,7 @@ def chat(
     from npc_sdk.cli.assembly import open_world, read_settings, read_state
     from npc_sdk.cli.terminal import Terminal, loading
 
-    chosen = read_settings(settings, engine=engine, personas=personas)
+    chosen = _patient(read_settings(settings, engine=engine, personas=personas))
     values = read_state(state)
     console = Console(highlight=False)
     with asyncio.Runner() as runner:
@@ -51,6 +53,12 @@ def chat(
             _converse(runner, session, Terminal(world.cast[npc_id].name, console))
         finally:
             runner.run(_close(world))
+
+
+def _patient(chosen: Settings) -> Settings:
+    """The settings with an hour for each reply: a person who decides about an act takes their time."""
+    session = chosen.session.model_copy(update={"tool_timeout_s": PATIENCE_S, "reply_timeout_s": PATIENCE_S})
+    return chosen.model_copy(update={"session": session})
 
 
 def _converse(runner: asyncio.Runner, session: Session, terminal: Terminal) -> None:

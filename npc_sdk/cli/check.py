@@ -17,6 +17,7 @@ from npc_sdk.lore.content import LORE_FOLDER, WORLD_FOLDER, inspect_persona, ins
 from npc_sdk.lore.entry import LoreEntry
 from npc_sdk.lore.read import link_problems, read_lore
 from npc_sdk.persona.load import PERSONA_FILE, WORLD_FILE, Reading, read_persona, read_world_file, tool_problems
+from npc_sdk.persona.problem import name_hint
 from npc_sdk.persona.schema import Persona
 
 
@@ -45,7 +46,9 @@ def check(
 
 def _check_path(path: Path, tally: _Tally) -> None:
     """Finds out what kind of thing a path is. Mutates: tally."""
-    if path.is_file():
+    if not path.exists():
+        tally.problems.append(_missing(path))
+    elif path.is_file():
         _check_file(path, tally)
     elif (path / PERSONA_FILE).exists():
         _check_persona_folder(path, tally)
@@ -65,6 +68,9 @@ def _check_file(path: Path, tally: _Tally) -> None:
     if path.name == WORLD_FILE:
         tally.problems += read_world_file(path).problems
         return
+    if path.parent.name == LORE_FOLDER:
+        _check_lore_file(path, tally)
+        return
     if path.suffix not in {".yaml", ".yml"}:
         hint = "give a YAML file or a folder"
         tally.problems.append(ContentError(f"a file of kind {path.suffix!r} cannot be checked", path=path, hint=hint))
@@ -72,6 +78,18 @@ def _check_file(path: Path, tally: _Tally) -> None:
     found = read_persona(path)
     tally.npcs += 1
     tally.problems += [*found.problems, *_tool_problems_near(path.parent, found)]
+
+
+def _missing(path: Path) -> ContentError:
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    return ContentError("there is no such file or folder", path=path, hint=name_hint(path.name, beside, "names there"))
+
+
+def _check_lore_file(path: Path, tally: _Tally) -> None:
+    """One file of lore, read as a part of its folder: whose lore it is decides what it may say."""
+    home = path.resolve().parent.parent.name
+    entries, problems = read_lore(path.parent, None if home == WORLD_FOLDER else home)
+    _count(tally, 0, [entry for entry in entries if entry.path == path], [p for p in problems if p.path == path])
 
 
 def _check_persona_folder(folder: Path, tally: _Tally) -> None:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from npc_sdk.engine.create import calm_openmp
-from npc_sdk.errors import NpcError
+from npc_sdk.settings import model_folder
 
 if TYPE_CHECKING:
     from npc_sdk.engine.local.config import ModelConfig
@@ -33,7 +33,7 @@ def quantize(
     from npc_sdk.engine.local.quantize import quantize_checkpoint
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with _report_errors(), Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("reading", total=None)
         report = quantize_checkpoint(
             src,
@@ -46,16 +46,18 @@ def quantize(
 
 
 @app.command()
-def info(folder: Annotated[Path, typer.Argument(help="A model folder.")]) -> None:
-    """Tell what a model folder holds, without loading it."""
+def info(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model that ships (hearth), or a model's folder.")],
+) -> None:
+    """Tell what a model folder holds, without loading it, and which device it would run on."""
     calm_openmp()
     from npc_sdk.engine.local.config import load_config
 
-    with _report_errors():
-        config = load_config(folder)
-        table = Table(title=str(folder), show_header=False)
-        for name, value in _facts(config, folder):
-            table.add_row(name, value)
+    folder = model_folder(model)
+    config = load_config(folder)
+    table = Table(title=str(folder), show_header=False)
+    for name, value in (*_facts(config, folder), ("device", _device())):
+        table.add_row(name, value)
     Console().print(table)
 
 
@@ -74,13 +76,12 @@ def _facts(config: ModelConfig, folder: Path) -> list[tuple[str, str]]:
     ]
 
 
-class _report_errors:  # noqa: N801 - a context manager reads as a verb
-    """Prints an NpcError in one line and leaves with status 1."""
+def _device() -> str:
+    """What the setting "auto" comes to on this machine."""
+    import torch
 
-    def __enter__(self) -> None:
-        return None
+    from npc_sdk.engine.local.loader import choose_device
 
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: object) -> None:
-        if isinstance(exc, NpcError):
-            typer.echo(f"error: {exc}", err=True)
-            raise typer.Exit(1) from exc
+    device = choose_device("auto")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    return f"{device.type}, {name}"

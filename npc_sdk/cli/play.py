@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,17 +26,27 @@ def play(
         Path | None, typer.Option(help="Also write the evening to this file.", metavar="FILE")
     ] = None,
     player: option.Player = "Robin",
+    settings: option.SettingsFile = None,
 ) -> None:
     """Play the sample game: an evening in the village of Alderwick.
 
     Starts the NPC server and the game together. Without a terminal, a written evening is performed.
     """
+    arguments = _arguments(script=script, seed=seed, engine=engine, personas=personas)
+    arguments += _arguments(transcript=transcript, player=player, settings=settings)
+    raise typer.Exit(_game().main(arguments))
+
+
+def _arguments(**options: object) -> list[str]:
+    """The options that were given, as the game's own command line takes them."""
+    return [f"--{name}={value}" for name, value in options.items() if value is not None]
+
+
+def _game() -> Any:
+    """The sample game's module. Raises: Unsupported."""
     try:
-        game = import_module(GAME)
+        return import_module(GAME)
     except ModuleNotFoundError as exc:
         if not GAME.startswith(exc.name or " "):
             raise
         raise Unsupported("the sample game is not installed", hint="install npc-sdk with its samples") from exc
-    options = {"script": script, "seed": seed, "engine": engine, "personas": personas, "transcript": transcript}
-    arguments = [f"--{name}={value}" for name, value in options.items() if value is not None]
-    raise typer.Exit(game.main([*arguments, f"--player={player}"]))

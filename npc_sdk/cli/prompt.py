@@ -81,7 +81,7 @@ def _table(trace: Trace) -> Table:
     table = Table(box=box.SIMPLE)
     for title in ("part", "name", "tokens", "", "why"):
         table.add_column(title, justify="right" if title == "tokens" else "left", overflow="fold")
-    for part in trace.parts:
+    for part in sorted(trace.parts, key=lambda part: not part.is_in):  # what is in, in its order, before what is not
         mark, colour = ("in", "green") if part.is_in else ("out", "dim")
         cells = (part.kind, part.name, str(part.tokens or ""), mark, part.why)
         table.add_row(*(Text(cell) for cell in cells), style=colour)

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from npc_sdk.cli.assembly import Progress
-from npc_sdk.events import Event, ReplyFailed, ReplyFinished, TextDelta, ToolSettled
+from npc_sdk.events import Event, ReplyFailed, ReplyFinished, Sentence, TextDelta, ToolSettled
 from npc_sdk.messages import FunctionCall
 
 
@@ -27,17 +27,9 @@ class Terminal:
         """Shows one event of a reply; what was said until then stays on the screen."""
         if isinstance(event, TextDelta):
             self._grow(event.text)
-            return
-        self.settle()
-        if isinstance(event, ToolSettled):
-            result = event.result
-            colour = "green" if result.status == "accepted" else "red"
-            told = "" if result.content is None else f": {result.content}"
-            self.console.print(Text(f"  {result.name} {result.status}{told}", style=colour))
-        elif isinstance(event, ReplyFinished):
-            self._corner(event)
-        elif isinstance(event, ReplyFailed):
-            self.console.print(Text(f"  {event.error}", style="bold red"))
+        elif not isinstance(event, Sentence):  # a sentence brings no words that were not shown already
+            self.settle()
+            self._tell(event)
 
     def say(self, text: str) -> None:
         """A whole stretch of speech at once."""
@@ -68,6 +60,18 @@ class Terminal:
             self._live = Live(console=self.console, transient=True, auto_refresh=False, vertical_overflow="visible")
             self._live.start()
         self._live.update(self._speech(), refresh=True)
+
+    def _tell(self, event: Event) -> None:
+        """What is not speech: how an act ended, how the reply ended."""
+        if isinstance(event, ToolSettled):
+            result = event.result
+            colour = "green" if result.status == "accepted" else "red"
+            told = "" if result.content is None else f": {result.content}"
+            self.console.print(Text(f"  {result.name} {result.status}{told}", style=colour))
+        elif isinstance(event, ReplyFinished):
+            self._corner(event)
+        elif isinstance(event, ReplyFailed):
+            self.console.print(Text(f"  {event.error}", style="bold red"))
 
     def _speech(self) -> Text:
         return Text(f"{self._name}: ", style="bold bright_cyan").append(self._said.strip(), style="not bold default")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+MAX_OPEN_TOKENS = 16  # a code point has four bytes: what is open for longer never becomes one
 REPLACEMENT = "\ufffd"  # what decoders write for bytes that are not (yet) a code point
 
 
@@ -26,7 +27,8 @@ class Detokenizer:
         """The text that this token completes; empty while a code point is open."""
         self._window.append(token_id)
         text = self._decode(self._window)
-        whole = text.rstrip(REPLACEMENT)
+        is_hopeless = len(self._window) - self._settled > MAX_OPEN_TOKENS
+        whole = text if is_hopeless else text.rstrip(REPLACEMENT)
         piece = whole[self._emitted :]
         self._emitted += len(piece)
         if len(whole) == len(text):

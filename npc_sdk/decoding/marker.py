@@ -50,15 +50,20 @@ class MarkerFinder:
                 return found
         return None
 
-    def call_end(self, text: str) -> Marker | None:
-        """The first marker that ends a call: its closing, or the opening of the next."""
-        at = text.find("<")
+    def call_end(self, text: str, start: int = 0) -> Marker | None:
+        """The first marker from start on that ends a call: its closing, or the opening of the next."""
+        at = text.find("<", start)
         while at >= 0:
             found = self._tag(text, at)
             if found is not None and found.kind != "stray":
                 return found
             at = text.find("<", at + 1)
         return None
+
+    def is_open(self, text: str) -> bool:
+        """Whether more text could make a marker of the end of this one."""
+        at = text.rfind("<")
+        return at >= 0 and self._tag(text, at) is not None
 
     def may_open_call(self, text: str) -> bool:
         """Whether text, cut off as it is, looks like the start of an opening marker."""

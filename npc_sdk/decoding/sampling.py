@@ -16,6 +16,8 @@ from npc_sdk.requests import Sampling
 # Sorting a vocabulary of 256,000 costs a tenth of a decode step; its head nearly always holds the whole nucleus.
 HEAD_TOKENS = 1024
 MAX_SEED = 2**63 - 1
+PENALTIES = (0.01, 100.0)  # beyond them scores overflow
+MIN_TEMPERATURE = 1e-6  # colder is greedy to every float32, and overflows
 
 
 def check_sampling(sampling: Sampling) -> None:
@@ -28,8 +30,8 @@ def check_sampling(sampling: Sampling) -> None:
         (
             "repetition_penalty",
             sampling.repetition_penalty,
-            0 < sampling.repetition_penalty < math.inf,
-            "above 0; 1 switches it off",
+            PENALTIES[0] <= sampling.repetition_penalty <= PENALTIES[1],
+            f"from {PENALTIES[0]:g} to {PENALTIES[1]:g}; 1 switches it off",
         ),
         ("max_new_tokens", sampling.max_new_tokens, sampling.max_new_tokens >= 1, "1 or more"),
         ("seed", sampling.seed, sampling.seed is None or 0 <= sampling.seed <= MAX_SEED, f"from 0 to {MAX_SEED}"),
@@ -67,7 +69,7 @@ class TokenSampler:
             raise EngineError("the model's logits are not finite numbers", hint=hint)
         if self._sampling.repetition_penalty != 1.0:
             scores = penalize(scores, history, self._sampling.repetition_penalty)
-        if self._sampling.temperature == 0:
+        if self._sampling.temperature < MIN_TEMPERATURE:
             return int(scores.argmax())
         return self._draw(torch.softmax(scores / self._sampling.temperature, dim=-1))
 

@@ -11,6 +11,7 @@ import re
 MAX_SENTENCE_CHARS = 400  # longer than two subtitle lines anyway; a speech without stops must not pile up
 _CJK_ENDERS = "。！？"
 _END = re.compile(rf"[.!?…{_CJK_ENDERS}]+[\"'”’»)\]」』]*|\n")
+_ABBREVIATION_CHARS = 16  # more than the longest abbreviation with what stands before it
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“‘])(?:mr|mrs|ms|dr|st|sr|jr|prof|capt|col|gen|lt|sgt|rev|hon|vs|etc|no|e\.g|i\.e|(?-i:[A-HJ-Z]))\.$",
     re.IGNORECASE,
@@ -62,7 +63,8 @@ class SentenceCutter:
         following = rest.lstrip()
         if not following:
             return None
-        return not following[0].islower() and not _ABBREVIATION.search(self._buffer[: match.end()])
+        last_word = self._buffer[max(0, match.end() - _ABBREVIATION_CHARS) : match.end()]
+        return not following[0].islower() and not _ABBREVIATION.search(last_word)
 
     def _forced_end(self) -> int:
         """The last blank that keeps the sentence within bounds, or the bound itself."""

@@ -37,10 +37,12 @@ class StreamParser:
         self._format = tool_format
         self._finder = MarkerFinder(tool_format.opening, tool_format.closing)
         self._buffer = ""
+        self._searched = 0  # so far the buffer holds no end of a call, whatever comes
         self._mode: Literal["speech", "call", "overlong"] = "speech"
         self._has_spoken = is_continuing
         self._gap = " " if is_continuing else ""
         self._is_gap_cut = is_continuing
+        self._tail = ""  # the end of the speech, as long as a marker
         self._items: list[Item] = []
 
     def feed(self, text: str) -> list[Item]:
@@ -69,7 +71,7 @@ class StreamParser:
         """Whether there may be more to take from the buffer."""
         if self._mode == "speech":
             return self._step_speech()
-        found = self._finder.call_end(self._buffer)
+        found = self._finder.call_end(self._buffer, self._searched)
         if found is None or found.kind == "partial":
             self._wait_for_end(found)
             return False
@@ -94,16 +96,19 @@ class StreamParser:
 
     def _cut(self, marker: Marker) -> str:
         """What stands before the marker; both leave the buffer."""
-        before, self._buffer = self._buffer[: marker.start], self._buffer[marker.end :]
+        before, self._buffer, self._searched = self._buffer[: marker.start], self._buffer[marker.end :], 0
         return before
 
     def _wait_for_end(self, partial: Marker | None) -> None:
-        """Keeps the buffer bounded while no end of the call is in sight."""
+        """Keeps the buffer, and what is searched of it again, bounded while no end of the call is in sight."""
         if self._mode == "call" and len(self._buffer) > MAX_CALL_CHARS + MAX_MARKER_CHARS:
             self._close_call(self._buffer)
             self._mode = "overlong"
         if self._mode == "overlong":
             self._buffer = self._buffer[partial.start :] if partial else ""
+            self._searched = 0
+        else:
+            self._searched = partial.start if partial else max(0, len(self._buffer) - MAX_MARKER_CHARS)
 
     def _close_call(self, body: str) -> None:
         if len(body) > MAX_CALL_CHARS:
@@ -129,15 +134,22 @@ class StreamParser:
         self._gap = _blank(self._gap + lead)
         if not words:
             return
-        self._items.append(Speech(self._joint(words[0]) + _BLANKS.sub(lambda run: _blank(run[0]), words)))
+        said = self._joint(words[0]) + _BLANKS.sub(lambda run: _blank(run[0]), words)
+        self._items.append(Speech(said))
+        self._tail = (self._tail + said)[-MAX_MARKER_CHARS:]
         self._gap, self._is_gap_cut, self._has_spoken = _blank(trail), False, True
 
     def _joint(self, first: str) -> str:
-        """What stands between the speech so far and this character; words on both sides of a marker must not meet."""
+        """What stands between the speech so far and this character; words on both sides of a marker must not meet.
+
+        Nor must they make a marker of their own, as ``<tool</s>call>`` would.
+        """
         if not self._has_spoken:
             return ""
         if not self._is_gap_cut:
             return self._gap
+        if self._finder.is_open(self._tail):
+            return "… "
         return " " if self._gap or first.isalnum() else ""
 
 

@@ -14,7 +14,7 @@ from npc_sdk.engine.interface import Engine
 from npc_sdk.engine.local import DEFAULT_CACHE_BYTES
 from npc_sdk.engine.scripted import Script, ScriptedEngine
 from npc_sdk.errors import SettingsError
-from npc_sdk.settings import bundled_models
+from npc_sdk.settings import bundled_models, model_folder
 
 KINDS = ("scripted",)
 
@@ -42,7 +42,7 @@ def create_engine(
     """
     if str(kind_or_path) == "scripted":
         return ScriptedEngine(script)
-    folder = bundled_models().get(str(kind_or_path), Path(kind_or_path).expanduser())
+    folder = model_folder(str(kind_or_path))
     if not folder.is_dir():
         raise SettingsError(f"engine is {str(kind_or_path)!r}, neither a kind nor a folder", hint=_nearest(folder))
     calm_openmp()

@@ -9,14 +9,24 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_NAMES = (
-    r"tool[\s_-]?calls?|tools?|tool[\s_-]?responses?|contexts?|functions?|images?|tile_\w{1,40}|s|unk|pad"
-    r"|extra_id_\d+|think"
+# Possessive (*+), so that a long run of fillers costs no more than its length. The stream parser looks past the same
+# fillers: what it would take for a marker if the NPC repeated it must not stand in a prompt.
+_FILL = r"[\s_-]*+"
+_EDGE = r"[\s_/-]*+"
+_NAMES = "|".join(
+    (
+        *(
+            _FILL.join((*name, "s?+"))
+            for name in ("toolcall", "tool", "toolresponse", "toolresult", "context", "function", "image")
+        ),
+        *(_FILL.join(name) for name in ("s", "unk", "pad", "think")),
+        _FILL.join("extraid") + rf"{_FILL}\d[\d\s_-]*+",
+        r"tile_\w{1,40}",
+    )
 )
-# Possessive (*+), so that a long run of spaces costs no more than its length.
 _MARKERS = re.compile(
-    rf"<\s*+/?\s*+(?:{_NAMES})\s*+/?\s*+>"  # <toolcall>, </context>, <extra_id_1>, <s> …
-    r"|<\s*+\|[^<>|]{0,40}\|\s*+>"  # <|im_start|> and its kin
+    rf"<{_EDGE}(?:{_NAMES}){_EDGE}>"  # <toolcall>, </context>, <extra_id_1>, <s> …
+    rf"|<{_FILL}\|[^>]{{0,44}}\|{_FILL}>"  # <|im_start|> and its kin
     r"|<\s*+img\b"  # hosted vision models read pictures from <img src=…>
     r"|\[\s*+/?\s*+(?:inst|tool_calls|available_tools|tool_results|system_prompt)\s*+\]"  # Mistral
     r"|<<\s*+/?\s*+sys\s*+>>"  # Llama 2

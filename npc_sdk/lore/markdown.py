@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from npc_sdk.errors import ContentError
-from npc_sdk.lore.schema import Attributes
-from npc_sdk.persona.problem import name_hint
+from npc_sdk.lore.schema import MAX_ENTRIES, Attributes
+from npc_sdk.persona.problem import MAX_PROBLEMS, first_problems, name_hint
 from npc_sdk.persona.validate import validate
 from npc_sdk.persona.yaml_reader import Document, parse_yaml
 
@@ -28,7 +28,12 @@ class Section:
     heading: str
     line: int
     attributes: dict[str, str] = field(default_factory=dict)
-    text: str = ""
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The passage on one line."""
+        return " ".join(self.lines)
 
     def names(self, attribute: str) -> tuple[str, ...]:
         """A comma-separated attribute as a list."""
@@ -50,6 +55,12 @@ def parse_page(text: str, path: Path) -> Page:
     start, shared, problems = _front_matter(lines, path)
     sections: list[Section] = []
     for number, line in enumerate(lines[start:], start + 1):
+        if len(problems) > MAX_PROBLEMS:
+            break
+        if line.startswith("## ") and len(sections) == MAX_ENTRIES:
+            hint = "split the file"
+            problems.append(ContentError(f"more than {MAX_ENTRIES:,} entries", path=path, line=number, hint=hint))
+            break
         if line.startswith("## "):
             sections.append(Section(line[3:].strip(), number))
         elif sections:
@@ -58,9 +69,7 @@ def parse_page(text: str, path: Path) -> Page:
             problems.append(_outside(path, number))
     if not sections and not problems:
         problems.append(ContentError("the file has no entry", path=path, hint="begin each with a line '## Heading'"))
-    for section in sections:
-        section.text = " ".join(section.text.split())
-    return Page(sections, shared, [*problems, *_empty_sections(sections, path)])
+    return Page(sections, shared, first_problems([*problems, *_empty_sections(sections, path)]))
 
 
 def _front_matter(lines: list[str], path: Path) -> tuple[int, Attributes, list[ContentError]]:
@@ -83,8 +92,8 @@ def _front_matter(lines: list[str], path: Path) -> tuple[int, Attributes, list[C
 def _add_line(section: Section, line: str, number: int, path: Path) -> list[ContentError]:
     """Enters a line into its section. Mutates: section."""
     found = _ATTRIBUTE.match(line)
-    if found is None or section.text:
-        section.text += line.strip() + " " if line.strip() else section.text and " "
+    if found is None or section.lines:
+        section.lines += [" ".join(line.split())] if line.strip() else []
         return []
     name, value = found.groups()
     if name not in _NAMES:
@@ -99,7 +108,7 @@ def _add_line(section: Section, line: str, number: int, path: Path) -> list[Cont
 
 def _empty_sections(sections: list[Section], path: Path) -> Iterator[ContentError]:
     for section in sections:
-        if not section.text:
+        if not section.lines:
             hint = "write one to three sentences under it"
             yield ContentError(
                 "the entry has no text", path=path, line=section.line, field=section.heading or "##", hint=hint

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,9 +18,9 @@ from npc_sdk.lore.entry import LoreEntry
 from npc_sdk.lore.markdown import Section, parse_page
 from npc_sdk.lore.schema import Attributes, LoreFile, LoreItem
 from npc_sdk.lore.word import words
-from npc_sdk.persona.problem import name_hint, shown
+from npc_sdk.persona.problem import first_problems, name_hint, shown
 from npc_sdk.persona.validate import validate
-from npc_sdk.persona.yaml_reader import read_text, read_yaml
+from npc_sdk.persona.yaml_reader import link_problem, read_text, read_yaml
 
 Found = tuple[list[LoreEntry], list[ContentError]]
 
@@ -34,6 +34,9 @@ def read_lore(folder: Path, owner: str | None = None) -> Found:
     problems: list[ContentError] = []
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     for path in paths:
+        if outside := link_problem(path, folder.parent):
+            problems.append(outside)
+            continue
         reader = _READERS.get(path.suffix)
         if reader is None:
             hint = "lore is read from .md and .yaml files"
@@ -47,21 +50,22 @@ def read_lore(folder: Path, owner: str | None = None) -> Found:
 
 def link_problems(entries: Sequence[LoreEntry], npc_ids: Iterable[str]) -> list[ContentError]:
     """What only shows when everything has been read: ids given twice, NPCs that do not exist, keys of no word."""
-    known = set(npc_ids)
+    return first_problems(_unlinked(entries, set(npc_ids)))
+
+
+def _unlinked(entries: Sequence[LoreEntry], known: Set[str]) -> Iterator[ContentError]:
     seen: dict[str, LoreEntry] = {}
-    problems: list[ContentError] = []
     for entry in entries:
         first = seen.setdefault(entry.entry_id, entry)
         if first is not entry:
             hint = f"first in {first.path.name}, line {first.line}; give one of them an 'id:'"
-            problems.append(_entry_problem(entry, f"the id {entry.entry_id!r} is given twice", hint))
+            yield _entry_problem(entry, f"the id {entry.entry_id!r} is given twice", hint)
         for key in entry.keys:
             if not words(key):
-                problems.append(_entry_problem(entry, f"the key {key!r} holds no word", "a key is one or more words"))
+                yield _entry_problem(entry, f"the key {key!r} holds no word", "a key is one or more words")
         for name in sorted(entry.npc_ids - known):
             told = f"there is no NPC {name!r}"
-            problems.append(_entry_problem(entry, told, name_hint(name, known, "NPCs")))
-    return problems
+            yield _entry_problem(entry, told, name_hint(name, known, "NPCs"))
 
 
 def _entry_problem(entry: LoreEntry, message: str, hint: str) -> ContentError:

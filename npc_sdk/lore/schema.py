@@ -8,6 +8,8 @@ from pydantic import Field
 
 from npc_sdk.persona.schema import Authored, NpcId
 
+MAX_ENTRIES = 10_000  # of one file
+
 EntryId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,95}$")]
 Key = Annotated[str, Field(min_length=1, max_length=60)]
 Keys = Annotated[tuple[Key, ...], Field(max_length=32)]
@@ -33,4 +35,4 @@ class LoreItem(Attributes):
 class LoreFile(Authored):
     """A YAML lore file."""
 
-    entries: tuple[LoreItem, ...] = Field(min_length=1, max_length=10_000)
+    entries: tuple[LoreItem, ...] = Field(min_length=1, max_length=MAX_ENTRIES)

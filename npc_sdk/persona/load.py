@@ -6,6 +6,7 @@ that keep a single persona.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,11 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from npc_sdk.errors import ContentError
-from npc_sdk.persona.problem import name_hint, raise_if_any
+from npc_sdk.persona.problem import MAX_PROBLEMS, in_plain_words, name_hint, raise_if_any
 from npc_sdk.persona.schema import Persona, WorldFile
-from npc_sdk.persona.situation import SituationError, check_situation_line
+from npc_sdk.persona.situation import FILTERS, SituationError, check_situation_line
 from npc_sdk.persona.validate import problem_at, validate
-from npc_sdk.persona.yaml_reader import Document, FieldPath, read_yaml
+from npc_sdk.persona.yaml_reader import Document, FieldPath, link_problem, read_yaml
 
 PERSONA_FILE = "persona.yaml"
 WORLD_FILE = "world.yaml"
@@ -91,9 +92,11 @@ def tool_problems(found: Reading[Persona], declared: Iterable[str]) -> list[Cont
 
 def _read(path: Path, model: type[M]) -> Reading[M]:
     try:
+        if outside := link_problem(path, path.parent):
+            return Reading(None, None, (outside,))
         document = read_yaml(path)
     except ContentError as problem:
-        return Reading(None, None, (problem,))
+        return Reading(None, None, (in_plain_words(problem),))
     value, problems = validate(document, model)
     return Reading(value, document, tuple(problems))
 
@@ -104,8 +107,19 @@ def _situation_problems(document: Document) -> list[ContentError]:
         try:
             check_situation_line(line)
         except SituationError as exc:
-            problems.append(problem_at(document, where, f"{line!r}: {exc}"))
+            told = str(exc).removesuffix(".")
+            problems.append(problem_at(document, where, f"{line!r}: {told}", _situation_hint(told)))
     return problems
+
+
+def _situation_hint(told: str) -> str:
+    if found := re.search(r"No filter named '(.*)'", told):
+        return name_hint(found[1], FILTERS, "filters")
+    if "end of print statement" in told or "unexpected '}'" in told:
+        return "a variable stands between '{{' and '}}'"
+    if found := re.search(r"needs to be closed is '(\w+)'", told):
+        return f"close it with '{{% end{found[1]} %}}'"
+    return "personas/README.md says what a situation line can do"
 
 
 def _texts_of(document: Document | None, key: str) -> Iterator[tuple[Document, FieldPath, str]]:
@@ -113,6 +127,6 @@ def _texts_of(document: Document | None, key: str) -> Iterator[tuple[Document, F
     if document is None or not isinstance(document.value, dict):
         return
     items = document.value.get(key)
-    for index, item in enumerate(items if isinstance(items, list) else ()):
+    for index, item in enumerate(items[:MAX_PROBLEMS] if isinstance(items, list) else ()):
         if isinstance(item, str):  # the model tells of the others
             yield document, (key, index), item

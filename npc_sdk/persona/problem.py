@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import reprlib
 from collections.abc import Iterable, Sequence
 
+from yaml.error import MarkedYAMLError
+
 from npc_sdk.errors import ContentError
 
-_SHOWN = 8  # names listed in a hint where none comes near
+MAX_PROBLEMS = 100  # of one file
+_SHOWN = 16  # names listed in a hint where none comes near; a persona has fewer keys
 
 _repr = reprlib.Repr()
 _repr.maxstring = _repr.maxother = 60
@@ -42,6 +46,56 @@ def name_hint(wrong: str, known: Iterable[str], what: str = "names") -> str:
     return f"known {what}: {', '.join(names[:_SHOWN])}{rest}"
 
 
+def first_problems(problems: Iterable[ContentError]) -> list[ContentError]:
+    """As many as a writer can use at once, with a word where there are more; the rest is not even worded."""
+    found = list(itertools.islice(problems, MAX_PROBLEMS + 1))
+    if len(found) > MAX_PROBLEMS:
+        next_one = found.pop()
+        hint = "mend those before it and check again"
+        found.append(ContentError("more mistakes follow", path=next_one.path, line=next_one.line, hint=hint))
+    return found
+
+
 def shown(value: object) -> str:
-    """A value as an error shows it: its repr, cut where it is long."""
+    """A value as an error shows it: as YAML spells it, else its repr, cut where it is long."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return _repr.repr(value)
+
+
+_SYNTAX = (  # what the parser says, what a writer can make of it, what to do
+    (
+        "mapping values are not allowed",
+        "a ': ' stands where no key can be",
+        "put a text that holds ': ' in quotes; keys that belong together begin in one column",
+    ),
+    ("tab character", "a tab is used for indentation", "indent with blanks"),
+    ("while scanning a quoted scalar", "a quote is opened and not closed", "close it, or leave both out"),
+    (
+        "cannot start any token",
+        "a text begins with a sign that YAML keeps for itself, or a tab is used",
+        "put the text in quotes; indent with blanks",
+    ),
+    ("could not find expected ':'", "a line has neither ': ' nor a '- ' before it", "write 'key: value'"),
+    ("while parsing a flow", "a '[' or '{' is not closed, or a comma is missing", "separate with ', ' and close it"),
+    (
+        "while parsing a block",
+        "this does not line up with what stands above it",
+        "keys or items that belong together begin in one column; nothing may follow a closing quote",
+    ),
+)
+
+
+def in_plain_words(problem: ContentError) -> ContentError:
+    """A mistake of YAML's syntax as a writer can use it, at the line where it begins; other problems as they are."""
+    cause = problem.__cause__
+    if not isinstance(cause, MarkedYAMLError):
+        return problem
+    said = f"{cause.context}, {cause.problem}"
+    for sign, message, hint in _SYNTAX:
+        if sign in said:
+            begins_earlier = any(part in said for part in ("quoted scalar", "simple key", "parsing a flow"))
+            mark = cause.context_mark if begins_earlier else cause.problem_mark
+            line, place = (mark.line + 1, f"column {mark.column + 1}: ") if mark else (problem.line, "")
+            return ContentError(f"{place}{message}", path=problem.path, line=line, hint=hint)
+    return problem

@@ -5,6 +5,7 @@ Knows no files: persona/load.py reads YAML into these and turns validation error
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from npc_sdk.requests import Sampling
 
 Line = Annotated[str, Field(min_length=1, max_length=2000)]
 NpcId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+MAX_PARAMETERS_CHARS = 8000  # more than a small model can make use of, with room for many tools
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -90,15 +92,18 @@ class Parameters(Authored):
         return value
 
 
-def _references(value: Any) -> Iterator[str]:
-    """Every $ref inside a schema."""
+def _costly(value: Any) -> Iterator[str]:
+    """What is wrong with keywords that can take for ever on what a model writes, or fetch something."""
     if isinstance(value, dict):
-        if isinstance(value.get("$ref"), str):
-            yield value["$ref"]
+        for keyword in ("$ref", "$dynamicRef"):
+            if isinstance(value.get(keyword), str):
+                yield f"{keyword} {value[keyword]!r} is not followed: write the schema out in its place"
+        if isinstance(value.get("pattern"), str) or "patternProperties" in value:
+            yield "patterns are not searched for: list what is allowed with 'enum'"
         value = list(value.values())
     if isinstance(value, list):
         for item in value:
-            yield from _references(item)
+            yield from _costly(item)
 
 
 class Tool(Authored):
@@ -111,12 +116,15 @@ class Tool(Authored):
     @field_validator("parameters")
     @classmethod
     def _is_json_schema(cls, value: Parameters) -> Parameters:
+        written = len(json.dumps(value.model_dump()))
+        if written > MAX_PARAMETERS_CHARS:
+            raise ValueError(f"{written:,} characters as JSON, at most {MAX_PARAMETERS_CHARS:,}: prompts hold them all")
+        if found := next(_costly(value.model_dump()), None):
+            raise ValueError(found)
         try:
             Draft202012Validator.check_schema(value.model_dump())
         except SchemaError as exc:
             raise ValueError(f"not a valid JSON Schema: {exc.message}") from exc
-        if foreign := [name for name in _references(value.model_dump()) if not name.startswith("#")]:
-            raise ValueError(f"$ref {foreign[0]!r} points outside the file: nothing is fetched")
         return value
 
     def spec(self) -> ToolSpec:

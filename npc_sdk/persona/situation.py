@@ -6,10 +6,13 @@ strangers and state from a game, so no line can call, loop in loops, or grow wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache, wraps
+from typing import Any, Literal
 
 from jinja2 import StrictUndefined, Template, TemplateError, nodes
+from jinja2.filters import do_round
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -17,10 +20,17 @@ from npc_sdk.messages import JsonValue
 from npc_sdk.persona.schema import Persona
 
 MAX_LINE_CHARS = 1000
+# What one line may cost: a few milliseconds, whatever its author and the game put into it.
+MAX_NODES = 150
+MAX_FILTERS = 8
+MAX_TURNS = 100
+MAX_ITEMS = 250
+MAX_DIGITS = 12
 MAX_PLAYER_CHARS = 60
 
 FILTERS = ("join", "items", "dictsort", "length", "sort", "unique", "first", "last", "lower", "upper", "title",
            "capitalize", "round", "default")  # fmt: skip
+QUICK = ("join", "length", "first", "last", "round", "default")  # whatever the size of the value
 TESTS = ("defined", "undefined", "none", "in")
 
 _ALLOWED_NODES = (
@@ -51,10 +61,39 @@ def _bounded_join(values: Iterable[object], separator: str = "") -> str:
     return separator.join(out)
 
 
+def _rounded(value: float, digits: int = 0, method: Literal["common", "ceil", "floor"] = "common") -> float:
+    if abs(digits) > MAX_DIGITS:
+        raise SituationError(f"rounded to {digits} digits, at most {MAX_DIGITS} make sense")
+    return do_round(value, digits, method)
+
+
+def _turns(values: Iterable[object]) -> list[object]:
+    """What a loop goes through; every loop is given this filter."""
+    turns = list(itertools.islice(values, MAX_TURNS + 1))
+    if len(turns) > MAX_TURNS:
+        raise SituationError(f"a loop of more than {MAX_TURNS} turns")
+    return turns
+
+
+def _for_few(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that refuses large values: it may run once in every turn of a loop."""
+    place = 1 if hasattr(function, "jinja_pass_arg") else 0  # Jinja puts its environment in front
+
+    @wraps(function)
+    def checked(*args: Any, **options: Any) -> Any:
+        if isinstance(args[place], str | list | tuple | dict) and len(args[place]) > MAX_ITEMS:
+            raise SituationError(f"a filter over more than {MAX_ITEMS} items")
+        return function(*args, **options)
+
+    return checked
+
+
 def _environment() -> _Environment:
     env = _Environment(undefined=StrictUndefined, autoescape=False)
     env.globals.clear()
-    env.filters = {name: env.filters[name] for name in FILTERS} | {"join": _bounded_join}
+    filters = {name: env.filters[name] for name in FILTERS} | {"join": _bounded_join, "round": _rounded}
+    env.filters = {name: found if name in QUICK else _for_few(found) for name, found in filters.items()}
+    env.filters["_turns"] = _turns
     env.tests = {name: env.tests[name] for name in (*TESTS, "eq", "ne", "lt", "le", "gt", "ge")}
     return env
 
@@ -71,10 +110,11 @@ def _template(line: str) -> Template:
     try:
         tree = _ENV.parse(line)
         _refuse_powers(tree, is_in_loop=False)
+        _bound_cost(tree)
         return _ENV.from_string(tree)
     except TemplateError as exc:
         raise SituationError(f"does not parse: {exc.message}") from exc
-    except RecursionError as exc:
+    except (RecursionError, SyntaxError) as exc:  # the latter from Python, which the line is compiled to
         raise SituationError("does not parse: nested too deeply") from exc
 
 
@@ -93,6 +133,16 @@ def _refuse_powers(node: nodes.Node, *, is_in_loop: bool) -> None:
         is_in_loop = True
     for child in node.iter_child_nodes():
         _refuse_powers(child, is_in_loop=is_in_loop)
+
+
+def _bound_cost(tree: nodes.Template) -> None:
+    """Mutates: the tree's loops, which get a limit."""
+    if sum(1 for _ in tree.find_all(nodes.Node)) > MAX_NODES:
+        raise SituationError("does not parse: too much in one line; make two of it")
+    if sum(1 for _ in tree.find_all(nodes.Filter)) > MAX_FILTERS:
+        raise SituationError(f"does not parse: more than {MAX_FILTERS} filters in one line")
+    for loop in list(tree.find_all(nodes.For)):
+        loop.iter = nodes.Filter(loop.iter, "_turns", [], [], None, None, lineno=loop.lineno, environment=_ENV)
 
 
 def render_situation(persona: Persona, state: Mapping[str, JsonValue], player: str) -> tuple[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from npc_sdk.errors import ContentError
-from npc_sdk.persona.problem import name_hint, shown
+from npc_sdk.persona.problem import first_problems, name_hint, shown
 from npc_sdk.persona.yaml_reader import Document, FieldPath, field_name
 
 M = TypeVar("M", bound=BaseModel)
@@ -30,6 +30,16 @@ _WORDS = {
     "int_from_float": "should be a whole number",
     "float_type": "should be a number",
     "bool_type": "should be true or false",
+    "greater_than": "should be more than {gt}",
+    "greater_than_equal": "should be {ge} or more",
+    "less_than": "should be less than {lt}",
+    "less_than_equal": "should be {le} or less",
+    "string_too_short": "should not be empty",
+    "string_too_long": "should have at most {max_length} characters",
+    "too_short": "should not be empty",
+    "too_long": "should have at most {max_length} items",
+    "string_pattern_mismatch": "should be one word of letters, digits and '_'",
+    "literal_error": "should be {expected}",
 }
 
 
@@ -39,7 +49,7 @@ def validate(document: Document, model: type[M]) -> tuple[M | None, list[Content
         # JSON mode is strict about types ("yes" is no number) and still takes lists for tuples.
         return model.model_validate_json(json.dumps(document.value), strict=True), []
     except ValidationError as exc:
-        return None, [_problem(document, model, error) for error in exc.errors(include_url=False)]
+        return None, first_problems(_problem(document, model, error) for error in exc.errors(include_url=False))
 
 
 def problem_at(document: Document, where: FieldPath, message: str, hint: str = "") -> ContentError:
@@ -55,18 +65,48 @@ def _problem(document: Document, model: type[BaseModel], error: Any) -> ContentE
         return problem_at(document, where, f"unknown key {where[-1]!r}", name_hint(str(where[-1]), known, "keys"))
     if kind == "missing":
         return problem_at(document, where, "is missing", _description(model, where))
-    said = _WORDS.get(kind) or error["msg"].removeprefix("Value error, ").replace("String should", "should")
     if kind == "value_error":
-        return problem_at(document, where, said)
-    return problem_at(document, where, f"{said}, not {shown(error['input'])}", _type_hint(kind, error["input"]))
+        return problem_at(document, where, error["msg"].removeprefix("Value error, "))
+    value = error["input"]
+    if value is None:
+        return _nothing_there(document, model, where)
+    said = _WORDS[kind].format_map(_limits(error)) if kind in _WORDS else error["msg"]
+    hint = _type_hint(kind, value) or _keys_hint(model, where)
+    return problem_at(document, where, said if value == "" else f"{said}, not {shown(value)}", hint)
+
+
+def _nothing_there(document: Document, model: type[BaseModel], where: FieldPath) -> ContentError:
+    """A key without a value, an item without a text, or a file without anything."""
+    hint = _keys_hint(model, where)
+    if not where:
+        return problem_at(document, where, "the file is empty", hint)
+    if isinstance(where[-1], int):
+        return problem_at(document, where, "the item is empty", "write a text after the '-', or take the line out")
+    return problem_at(document, where, "has no value", hint or "write one after the ':', or take the key out")
 
 
 def _type_hint(kind: str, value: object) -> str:
-    if kind == "string_type" and value is not None and not isinstance(value, list | dict):
-        return "put it in quotes"
+    if kind == "string_type":
+        if isinstance(value, dict):
+            return "a text with ': ' in it stands in quotes"
+        return "write one text, without '- ' and '['" if isinstance(value, list) else "put it in quotes"
     if kind in {"tuple_type", "list_type"} and isinstance(value, str):
-        return "start each item with '- '"
+        return "put a blank after each '-'" if value.startswith("-") else "start each item with '- '"
     return ""
+
+
+def _limits(error: Any) -> dict[str, str]:
+    """What a constraint allows, with whole numbers written as such."""
+    limits = error.get("ctx", {})
+    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in limits.items()}
+
+
+def _keys_hint(model: type[BaseModel], where: FieldPath) -> str:
+    """What stands inside, where a map is wanted."""
+    keys = ", ".join(_fields_at(model, where))
+    if not where:
+        return f"write 'key: value' lines; keys: {keys}"
+    return f"indented under it stand: {keys}" if keys else ""
 
 
 def _fields_at(model: type[BaseModel], where: Sequence[str | int]) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ FieldPath: TypeAlias = tuple[str | int, ...]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
+MAX_EVENTS = 100_000  # values, keys, and both ends of lists and maps: a second of work
+_INTEGERS = range(-(2**63), 2**63)  # what every language that reads a save game can hold
 
 _TAG = "tag:yaml.org,2002:"
 _CORE_TAGS = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null", "seq", "map"))
@@ -58,6 +60,16 @@ def field_name(where: FieldPath) -> str:
     for step in where:
         name += f"[{step}]" if isinstance(step, int) else f".{step}" if name else step
     return name
+
+
+def link_problem(path: Path, folder: Path) -> ContentError | None:
+    """What is wrong with a path that links lead out of its folder; content from others could show any file so."""
+    try:
+        if path.resolve().is_relative_to(folder.resolve()):
+            return None
+    except (OSError, RuntimeError) as exc:  # links that lead to each other
+        return ContentError(f"cannot be found: {exc}", path=path)
+    return ContentError("a link leads out of the folder", path=path, hint=f"copy the file into {folder.name!r}")
 
 
 def read_text(path: Path) -> str:
@@ -125,7 +137,9 @@ for _name, _pattern, _first in _WORDS:
 def _refuse_traps(text: str, path: Path) -> None:
     """Looks at the flat event stream, before anything recursive touches the text."""
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
+        if count > MAX_EVENTS:
+            raise ContentError(f"the file holds more than {MAX_EVENTS:,} values", path=path, hint="split it")
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent):
             raise ContentError(
@@ -196,9 +210,10 @@ class _Builder:
 
 
 def _read_int(text: str) -> int:
-    if text[:2] in {"0o", "0x"}:
-        return int(text, 0)
-    return int(text, 10)
+    value = int(text, 0 if text[:2] in {"0o", "0x"} else 10)
+    if value not in _INTEGERS:
+        raise ValueError("too large")
+    return value
 
 
 def _read_bool(text: str) -> bool:

@@ -33,7 +33,7 @@ def _copy(value: Any, place: str, depth: int) -> JsonValue:
     if isinstance(value, dict | list) and not depth:
         raise RequestError(f"{place} is nested too deeply", hint=f"at most {MAX_DEPTH} levels are taken")
     if isinstance(value, dict):
-        return {_key(key, place): _copy(inner, f"{place}.{key}", depth - 1) for key, inner in value.items()}
+        return {_key(key, place): _copy(inner, f"{place}.{str(key)[:64]}", depth - 1) for key, inner in value.items()}
     if isinstance(value, list):
         return [_copy(inner, f"{place}[{index}]", depth - 1) for index, inner in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):

@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from npc_sdk.training.dialogue import make_dialogue
+from npc_sdk.training.dialogue import make_dialogue, make_rehearsal
 from npc_sdk.training.drill import make_drill
 from npc_sdk.training.piece import Piece
 
@@ -62,7 +62,7 @@ class Diet:
 
     Units: tokens is the size of a batch with its padding, longest cuts a dialogue; exchanges is the most it may have.
     prompt_weight is the share of loss on prompts, which are mostly noise to predict but teach words and copying;
-    drills the share of texts that are exercises.
+    drills is the share of texts that are exercises in copying, rehearsals of those that are a still moment.
     """
 
     tokens: int
@@ -70,15 +70,12 @@ class Diet:
     exchanges: int
     prompt_weight: float
     drills: float = 0.0
+    rehearsals: float = 0.0
 
 
 def batches(encoder: Encoder, rng: Random, diet: Diet, *, pool: int = 160) -> Iterator[Batch]:
     """The batches of one pool of fresh dialogues, in random order."""
-    texts = (
-        make_drill(rng) if rng.random() < diet.drills else make_dialogue(rng, longest=diet.exchanges)
-        for _ in range(pool)
-    )
-    rows = [encoder.encode(text, diet.longest, diet.prompt_weight) for text in texts]
+    rows = [encoder.encode(_text(rng, diet), diet.longest, diet.prompt_weight) for _ in range(pool)]
     rows.sort(key=lambda row: len(row[0]))
     ready: list[Batch] = []
     while rows:
@@ -88,6 +85,15 @@ def batches(encoder: Encoder, rng: Random, diet: Diet, *, pool: int = 160) -> It
         del rows[-count:]
     rng.shuffle(ready)
     yield from ready
+
+
+def _text(rng: Random, diet: Diet) -> list[Piece]:
+    roll = rng.random()
+    if roll < diet.drills:
+        return make_drill(rng)
+    if roll < diet.drills + diet.rehearsals:
+        return make_rehearsal(rng)
+    return make_dialogue(rng, longest=diet.exchanges)
 
 
 def _rounded(length: int, step: int = 64) -> int:

@@ -4,78 +4,87 @@ from __future__ import annotations
 
 from random import Random
 
+from npc_sdk.messages import Message
 from npc_sdk.training import vocabulary as words
-from npc_sdk.training.exchange import Exchange, Maker, said
-from npc_sdk.training.fact import Fact, ask, ask_about, make_fact
+from npc_sdk.training.exchange import Exchange, Maker, spoken
+from npc_sdk.training.fact import Fact, ask, ask_about, make_fact, told
 from npc_sdk.training.scene import Scene
-from npc_sdk.training.style import frame, talk
+from npc_sdk.training.style import talk
 from npc_sdk.training.vocabulary import PHRASES
 
 
 def _small_talk(intent: str) -> Maker:
     def make(scene: Scene, rng: Random) -> Exchange:
-        return Exchange(
-            "talk",
-            rng.choice(PHRASES[f"talk_{intent}"]).format(name=scene.persona.name),
-            [said(talk(rng, scene.style, intent))],
-        )
+        line = rng.choice(PHRASES[f"talk_{intent}"]).format(name=scene.persona.name, player=scene.player)
+        reply = talk(rng, scene.style, intent)
+        if intent in ("hello", "bye", "thanks") and rng.random() < 0.3:
+            named = f"{reply[:-1]}, {scene.player}{reply[-1]}"
+            return Exchange("named", line, [Message("assistant", named)], must_say=(scene.player,))
+        return Exchange("talk", line, [Message("assistant", reply)])
 
     return make
 
 
 def _absurd(scene: Scene, rng: Random) -> Exchange:
-    thing = rng.choice(words.ABSURD)
-    line = rng.choice(
-        ("What is {}?", "Tell me about {}.", "Do you like {}?", "Can you explain {}?", "Do you have {}?")
-    ).format(thing)
-    return Exchange("absurd", line, [said(talk(rng, scene.style, "absurd"))])
+    line = rng.choice(PHRASES["absurd"]).format(rng.choice(words.ABSURD))
+    return Exchange("absurd", line, [Message("assistant", talk(rng, scene.style, "absurd"))])
 
 
 def who(scene: Scene, rng: Random) -> Exchange:
-    line = rng.choice(PHRASES["who"]).format(t=rng.choice(words.TRADES))  # fmt: skip
     body = rng.choice(("I am {n}, {r}.", "{n} is my name. I am {r}.", "They call me {n}, {r}."))
-    return Exchange(
-        "who",
-        line,
-        [said(frame(rng, scene.style, body.format(n=scene.persona.name, r=scene.persona.role)))],
-        must_say=(scene.persona.name,),
-    )
+    line = rng.choice(PHRASES["who"]).format(t=rng.choice(words.TRADES))
+    name = body.format(n=scene.persona.name, r=scene.persona.role)
+    return spoken(scene, rng, "who", line, name, scene.persona.name)
 
 
 def goal(scene: Scene, rng: Random) -> Exchange:
-    line = rng.choice(PHRASES["want_of_life"])  # fmt: skip
     body = rng.choice(("I want to {}.", "I wish to {}.", "I must {}.")).format(scene.goals[0])
-    return Exchange("goal", line, [said(frame(rng, scene.style, body))], must_say=(scene.goals[0],))
+    return spoken(scene, rng, "goal", rng.choice(PHRASES["want_of_life"]), body, scene.goals[0])
+
+
+def moment(scene: Scene, rng: Random) -> Exchange | None:
+    """A question about what the game has told: the place, the player's purse and bag."""
+    if rng.random() < 0.4 and scene.place:
+        return spoken(scene, rng, "moment", rng.choice(PHRASES["where"]), f"This is {scene.place}.", scene.place)
+    if scene.player_coins is None:
+        return None
+    if rng.random() < 0.5:
+        coins = f"{scene.player_coins} coins"
+        return spoken(scene, rng, "moment", rng.choice(PHRASES["my_coins"]), f"You have {coins}.", coins)
+    bag = ", ".join(scene.player_holds) or "nothing"
+    return spoken(scene, rng, "moment", rng.choice(PHRASES["my_bag"]), f"You hold: {bag}.", bag)
 
 
 def fact(scene: Scene, rng: Random) -> Exchange:
     """A question that one of several passages answers; now and then one that is always known."""
     if scene.known and rng.random() < 0.25:
-        fact, passages = rng.choice(scene.known), [make_fact(rng).text for _ in range(rng.choice((0, 0, 1)))]
+        known, passages = rng.choice(scene.known), [make_fact(rng).text for _ in range(rng.choice((0, 0, 1)))]
     else:
-        fact = make_fact(rng)
-        passages = [fact.text, *(make_fact(rng).text for _ in range(rng.choice((0, 1, 1, 2))))]
+        known = make_fact(rng)
+        passages = [known.text, *(make_fact(rng).text for _ in range(rng.choice((0, 1, 1, 2))))]
         rng.shuffle(passages)
-    return Exchange("fact", ask(rng, fact), [said(frame(rng, scene.style, fact.text))], passages, (fact.text,))
+    return _told(scene, rng, known, passages)
 
 
 def again(scene: Scene, rng: Random) -> Exchange:
-    """Two passages about the same kind of thing: only reading tells which one was asked for."""
-    first = make_fact(rng)
-    other: Fact = make_fact(rng)
-    passages = [first.text, other.text, make_fact(rng).text]
-    rng.shuffle(passages)
-    wanted = rng.choice((first, other))
-    return Exchange("fact", ask(rng, wanted), [said(frame(rng, scene.style, wanted.text))], passages, (wanted.text,))
+    """Three passages: only reading tells which one was asked for."""
+    facts = [make_fact(rng) for _ in range(3)]
+    return _told(scene, rng, rng.choice(facts), [each.text for each in facts])
+
+
+def _told(scene: Scene, rng: Random, known: Fact, passages: list[str]) -> Exchange:
+    line = ask(rng, known)
+    made = spoken(scene, rng, "fact", line, told(known, line), known.text)
+    made.passages = passages
+    return made
 
 
 def unknown(scene: Scene, rng: Random) -> Exchange:
     subject = make_fact(rng).subject
-    passages = [make_fact(rng).text for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
-    body = rng.choice(
-        ("I know nothing about {}.", "I have not heard of {}.", "I cannot tell you about {}.", "I do not know {}.")
-    ).format(subject)
-    return Exchange("unknown", ask_about(rng, subject), [said(frame(rng, scene.style, body))], passages, (subject,))
+    body = f"{subject[0].upper()}{subject[1:]}? {rng.choice(PHRASES['unknown'])}"
+    made = spoken(scene, rng, "unknown", ask_about(rng, subject), body, subject)
+    made.passages = [make_fact(rng).text for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
+    return made
 
 
 _INTENTS = ("hello", "how", "bye", "thanks", "insult", "praise", "secret", "chat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from random import Random
 
 from npc_sdk.messages import Message
@@ -33,6 +34,23 @@ def make_dialogue(rng: Random, *, longest: int = 8) -> list[Piece]:
         if exchange.kind in _STATELESS and rng.random() < 0.6:
             moment = ""  # keeps texts short: most of what is computed should be worth learning
         pieces += render_exchange(exchange, moment, is_history=is_history)
+    return pieces
+
+
+def make_rehearsal(rng: Random) -> list[Piece]:
+    """A still moment, told once, and many exchanges in it: dense practice in choosing between acting and telling."""
+    scene = make_scene(rng)
+    scene.known = []
+    scene.tools = dict(rng.sample(list(scene.tools.items()), min(len(scene.tools), rng.randint(1, 3))))
+    persona = scene.persona
+    system = Message("system", f"You are {persona.name}, {persona.role}.\nVoice: {persona.voice.style}.")
+    pieces = [Piece(tuple(FORMAT.system(system, scene.specs())), False)]
+    moment = scene.situation()
+    for _ in range(rng.randint(5, 9)):
+        exchange = make_exchange(copy.deepcopy(scene), rng)
+        if exchange.kind != "goal":  # goals are not told here
+            pieces += render_exchange(exchange, moment)
+            moment = ""
     return pieces
 
 

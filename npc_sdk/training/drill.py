@@ -10,7 +10,7 @@ from random import Random
 
 from npc_sdk.messages import Message
 from npc_sdk.training import vocabulary as words
-from npc_sdk.training.fact import ask, make_fact
+from npc_sdk.training.fact import ask, make_fact, told
 from npc_sdk.training.piece import FORMAT, Piece, reply, turn
 
 Asked = tuple[str, str]  # the question and the answer
@@ -30,14 +30,14 @@ def make_drill(rng: Random) -> list[Piece]:
 def _facts(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
     facts = [make_fact(rng) for _ in range(count)]
     order = rng.sample(facts, len(facts))
-    return [fact.text for fact in facts], [(ask(rng, fact), fact.text) for fact in order]
+    return [fact.text for fact in facts], [(line := ask(rng, fact), told(fact, line)) for fact in order]
 
 
 def _prices(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
     prices = {thing: rng.randint(1, 99) for thing in words.items(rng, count)}
     line = ", ".join(f"{thing}: {coins} coins" for thing, coins in prices.items())
     asked = [
-        (rng.choice(words.PHRASES["price"]).format(thing), f"The {thing}: {prices[thing]} coins.")
+        (rng.choice(words.PHRASES["price"]).format(thing), f"The {thing}? The {thing} costs {prices[thing]} coins.")
         for thing in rng.sample(list(prices), count)
     ]
     return [f"Prices: {line}."], asked
@@ -46,12 +46,14 @@ def _prices(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
 def _short_names(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
     """Called by its last word, answered with its whole name, as a call must."""
     things = {thing.split()[-1]: thing for thing in words.items(rng, count)}
-    asked = [(f"{last.capitalize()}?", f"{things[last]}.") for last in rng.sample(list(things), len(things))]
+    asked = [
+        (f"{last.capitalize()}?", f"The {last}? The {things[last]}.") for last in rng.sample(list(things), len(things))
+    ]
     return [f"You hold: {', '.join(things.values())}."], asked
 
 
 def _echo(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
-    lines = [words.some_words(rng, rng.randint(3, 9)) for _ in range(count)]
+    lines = [words.some_words(rng, rng.choice((3, 6, 10, 16))) for _ in range(count)]
     return [], [(f"{rng.choice(('Say', 'Repeat', 'Now say'))}: {line}.", f"{line}.") for line in lines]
 
 
@@ -61,5 +63,7 @@ _KINDS: tuple[Callable[[Random, int], tuple[list[str], list[Asked]]], ...] = (
     _facts,
     _prices,
     _short_names,
+    _echo,
+    _echo,
     _echo,
 )

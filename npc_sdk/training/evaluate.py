@@ -26,8 +26,9 @@ from npc_sdk.training.exchange import Exchange
 from npc_sdk.training.mix import make_exchange
 from npc_sdk.training.piece import FORMAT
 from npc_sdk.training.scene import make_scene
+from npc_sdk.training.vocabulary import PHRASES
 
-_SCORED_SPEECH = frozenset({"fact", "unknown", "price", "lack", "wares", "who", "goal"})
+_SCORED_SPEECH = frozenset({"fact", "unknown", "price", "lack", "wares", "who", "goal", "moment"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ def is_right(exchange: Exchange, given: Answer) -> bool:
     if expected or given.calls or given.is_malformed:
         return given.calls == expected and not given.is_malformed
     said = given.speech.lower()
+    if exchange.kind == "unknown":
+        return any(phrase.lower() in said for phrase in PHRASES["unknown"])
     return all(part.lower() in said for part in exchange.must_say)
 
 

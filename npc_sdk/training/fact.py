@@ -116,13 +116,14 @@ def _nonsense(rng: Random) -> Fact:
 
 
 _KINDS: tuple[Callable[[Random], Fact], ...] = (_event, _keeper, _kin, _danger, _custom, _trade, _nonsense)
+_WEIGHTS = (2, 3, 3, 2, 2, 2, 1)
 
 
 def make_fact(rng: Random) -> Fact:
     """A fact that no other draw is likely to repeat; sometimes two sentences long."""
-    fact = rng.choice(_KINDS)(rng)
-    if rng.random() < 0.25:
-        more = rng.choice(_KINDS)(rng)
+    fact = rng.choices(_KINDS, _WEIGHTS)[0](rng)
+    if rng.random() < 0.3:
+        more = rng.choices(_KINDS, _WEIGHTS)[0](rng)
         fact = Fact(f"{fact.text} {more.text}", fact.subject, fact.questions)
     return fact
 
@@ -132,7 +133,7 @@ def ask(rng: Random, fact: Fact) -> str:
     roll = rng.random()
     if roll < 0.4:
         return _capital(rng.choice(PHRASES["about"]).format(fact.subject))
-    return rng.choice(fact.questions) if roll < 0.75 else _from_its_words(rng, fact)
+    return rng.choice(fact.questions) if roll < 0.88 else _from_its_words(rng, fact)
 
 
 def _from_its_words(rng: Random, fact: Fact) -> str:
@@ -141,6 +142,12 @@ def _from_its_words(rng: Random, fact: Fact) -> str:
     start = rng.randint(0, max(0, len(sentence) - 3))
     part = " ".join(sentence[start : start + rng.randint(2, 4)]).strip(",;")
     return rng.choice(PHRASES["about_part"]).format(part)
+
+
+def told(fact: Fact, question: str) -> str:
+    """The fact as an answer: where the question names its subject, the answer says that again first."""
+    subject = fact.subject.removeprefix("the ")
+    return f"{_capital(fact.subject)}? {fact.text}" if subject.lower() in question.lower() else fact.text
 
 
 def ask_about(rng: Random, subject: str) -> str:

@@ -10,11 +10,9 @@ from npc_sdk.training.fact import make_fact
 from npc_sdk.training.scene import Scene
 
 _MAKERS: tuple[tuple[int, Maker], ...] = (
-    (8, chatter.chat),
-    (2, chatter.who), (2, chatter.goal), (13, chatter.fact), (4, chatter.again), (4, chatter.unknown),
-    (16, deal.give), (2, deal.wares), (2, deal.price), (13, deal.sell),
-    (11, deal.take), (10, deal.open_),
-    (13, deal.work), (11, deal.done), (4, deal.follow), (3, deal.stay), (6, deal.deed),
+    (9, chatter.chat), (2, chatter.who), (2, chatter.goal), (2, chatter.moment), (13, chatter.fact), (4, chatter.again),
+    (4, chatter.unknown), (16, deal.give), (2, deal.wares), (2, deal.price), (13, deal.sell), (11, deal.take),
+    (10, deal.open_), (13, deal.work), (11, deal.done), (4, deal.follow), (3, deal.stay), (6, deal.deed),
 )  # fmt: skip
 
 # What is easily drawn but teaches little is mostly drawn again.
@@ -28,7 +26,7 @@ def make_exchange(scene: Scene, rng: Random) -> Exchange:
         made = rng.choices(_MAKERS, weights)[0][1](scene, rng)
         if made is not None and rng.random() < _KEPT.get(made.kind, 1.0):
             break
-    if not made.passages and made.kind != "unknown" and rng.random() < 0.3:
+    if not made.passages and made.kind != "unknown" and rng.random() < 0.15:
         made.passages = [make_fact(rng).text for _ in range(rng.choice((1, 1, 2)))]
     made.player_words = _typed(rng, made.player_words, scene.persona.name)
     return made

@@ -77,6 +77,20 @@ class Scene:
             lines.append(f"Quest: {self.quest.name}: {self.quest.status}.")
         return "\n".join(lines)
 
+    def hand_over(self, thing: str, price: int = 0) -> None:
+        """The thing goes to the player, coins for it leave the purse. Mutates: the scene."""
+        self.holds.remove(thing)
+        self.prices.pop(thing, None)
+        self.player_holds.append(thing)
+        if self.player_coins is not None:
+            self.player_coins = max(0, self.player_coins - price)
+
+    def receive(self, thing: str) -> None:
+        """The thing comes from the player. Mutates: the scene."""
+        if thing in self.player_holds:
+            self.player_holds.remove(thing)
+        self.holds.append(thing)
+
     def specs(self) -> tuple[ToolSpec, ...]:
         return (*self.tools.values(), *(spec for _, _, spec in self.deeds))
 

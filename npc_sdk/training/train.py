@@ -6,6 +6,7 @@ Run as ``python -m npc_sdk.training.train OUT --minutes 90``; a second call goes
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import time
 from dataclasses import dataclass
@@ -37,10 +38,10 @@ class Plan:
         if done < 0.12:
             return Diet(self.batch_tokens, 512, 3, 0.4, 0.5)
         if done < 0.4:
-            return Diet(self.batch_tokens, 800, 5, 0.1, 0.5)
+            return Diet(self.batch_tokens, 640, 4, 0.1, 0.5, 0.2)
         if done < 0.75:
-            return Diet(self.batch_tokens, 800, 5, 0.1, 0.2)
-        return Diet(self.batch_tokens, 1600, 10, 0.05, 0.1)
+            return Diet(self.batch_tokens, 768, 5, 0.05, 0.15, 0.5)
+        return Diet(self.batch_tokens, 1600, 10, 0.05, 0.1, 0.3)
 
     def rate(self, done: float, step: int) -> float:
         """A factor on the learning rates: a short rise, level, then down to a twentieth over the last 45 %."""
@@ -76,7 +77,9 @@ class Trainer:
         started = saved = time.monotonic()
         before_s = self.spent_s
         while self.done < 1:
-            for batch in batches(encoder, rng, self.plan.diet(self.done)):
+            diet = self.plan.diet(self.done)
+            diet = dataclasses.replace(diet, longest=min(diet.longest, self.model.shape.window))
+            for batch in batches(encoder, rng, diet):
                 loss = self._learn(batch)
                 self.spent_s = before_s + time.monotonic() - started
                 if self.step % 50 == 0:

@@ -24,6 +24,7 @@ _ONSETS = _WORDS["onsets"]
 _VOWELS = _WORDS["vowels"]
 _CODAS = _WORDS["codas"] + [""] * 10
 _ENDINGS = _WORDS["endings"]
+_UNWANTED = _WORDS["unwanted"]
 FIRST_NAMES = _WORDS["first_names"]
 TRADES = _WORDS["trades"]
 ITEM_NOUNS = _WORDS["item_nouns"]
@@ -46,7 +47,8 @@ def invented(rng: Random, *, syllables: int | None = None) -> str:
     """A pronounceable word that is in no dictionary."""
     count = syllables or rng.choice((1, 2, 2, 2))
     word = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(count))
-    return word + (rng.choice(_ENDINGS) if rng.random() < 0.2 else "")
+    word += rng.choice(_ENDINGS) if rng.random() < 0.2 else ""
+    return invented(rng, syllables=syllables) if any(part in word for part in _UNWANTED) else word
 
 
 def person(rng: Random) -> str:

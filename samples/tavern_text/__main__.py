@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from game_bridge.client import NpcClient
-from npc_sdk.errors import NpcError
+from npc_sdk.errors import NpcError, SettingsError
 from samples.tavern_text.evening import FIRST, Evening, load_evening
 from samples.tavern_text.game import Game
 from samples.tavern_text.play import Play, converse, perform
@@ -19,16 +20,18 @@ from samples.tavern_text.server import running_server
 
 TITLE = "An evening in Alderwick"
 INTERRUPTED = 130
+_FOR_THE_SERVER = ("engine", "personas", "settings")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Plays one evening; the exit code."""
     options = _parser().parse_args(argv)
+    screen = Screen()
     with ExitStack() as stack:
-        transcript = stack.enter_context(options.transcript.open("w", encoding="utf-8")) if options.transcript else None
-        screen = Screen(transcript=transcript)
         stack.enter_context(_ended_by_signal())
         try:
+            if options.transcript:
+                screen = Screen(transcript=stack.enter_context(_opened(options.transcript)))
             _play(options, screen)
         except NpcError as error:
             screen.error(error)
@@ -37,6 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             screen.narrate("The evening was broken off.")
             return INTERRUPTED
     return 0
+
+
+def _opened(path: Path) -> TextIO:
+    """The transcript's file. Raises: SettingsError."""
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as exc:
+        told = f"cannot write the transcript {str(path)!r}: {exc.strerror}"
+        raise SettingsError(told, hint="name a file in a folder that exists") from exc
 
 
 def _play(options: argparse.Namespace, screen: Screen) -> None:
@@ -66,7 +78,7 @@ def _address(options: argparse.Namespace, evening: Evening | None, screen: Scree
         yield options.address
         return
     seed = options.seed if options.seed is not None else evening.seed if evening else None
-    arguments = [f"--{name}={value}" for name in ("engine", "personas") if (value := getattr(options, name))]
+    arguments = [f"--{name}={value}" for name in _FOR_THE_SERVER if (value := getattr(options, name))]
     arguments += [f"--seed={seed}"] if seed is not None else []
     with ExitStack() as stack:
         with screen.waiting("The village wakes up ...") as on_progress:
@@ -90,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="draw the characters' words alike each time (default: the script's)")
     parser.add_argument("--engine", help="the server's engine: hearth, scripted or a model's folder")
     parser.add_argument("--personas", type=Path, help="the server's folder of personas")
+    parser.add_argument("--settings", type=Path, help="the server's settings file")
     parser.add_argument("--address", help="join a server that runs already, such as tcp://127.0.0.1:5577")
     parser.add_argument("--transcript", type=Path, help="also write the evening to this file")
     parser.add_argument("--player", default="Robin", help="your name")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from game_bridge.client import NpcClient, NpcSession
 from npc_sdk.errors import ConnectionLost
-from npc_sdk.events import Event, ReplyFailed, ReplyFinished, TextDelta, ToolCall, ToolSettled
+from npc_sdk.events import Event, ReplyFailed, ReplyFinished, Sentence, TextDelta, ToolCall, ToolSettled
+from npc_sdk.messages import FunctionCall
 from samples.tavern_text.evening import Do, Evening, Say
 from samples.tavern_text.game import Accepted, Game
 from samples.tavern_text.screen import Screen
@@ -91,30 +92,20 @@ class Play:
                 self.tally.saw(event)
                 if isinstance(event, TextDelta):
                     speech.write(event.text)
-                    continue
-                speech.end()
-                if isinstance(event, ToolCall):
-                    self._act(npc_id, talk, event)
-                elif isinstance(event, ToolSettled):
+                elif not isinstance(event, Sentence):  # a sentence brings no words that were not shown already
+                    speech.end()
+                    self._tell(npc_id, talk, event)
+                if isinstance(event, ToolSettled):
                     settled.append(event)
-                self._tell(event)
         finally:
             speech.end()
         return settled
 
-    def _act(self, npc_id: str, talk: NpcSession, event: ToolCall) -> None:
-        """The game decides, the character and the player learn of it."""
-        outcome = self.game.execute(npc_id, event.call)
-        if isinstance(outcome, Accepted):
-            self._screen.act(outcome.notice)
-            talk.tool_result(event.call.call_id, "accepted", outcome.content)
-        else:
-            self._screen.refusal("refused", outcome.reason)
-            talk.tool_result(event.call.call_id, "refused", outcome.reason)
-
-    def _tell(self, event: Event) -> None:
-        """Shows the end of a reply, and acts that never reached the game. Raises: ConnectionLost."""
-        if isinstance(event, ReplyFinished):
+    def _tell(self, npc_id: str, talk: NpcSession, event: Event) -> None:
+        """An act, the end of a reply, or a call that never reached the game. Raises: ConnectionLost."""
+        if isinstance(event, ToolCall):
+            self._act(npc_id, talk, event.call)
+        elif isinstance(event, ReplyFinished):
             self._screen.corner(event)
         elif isinstance(event, ToolSettled) and event.result.status in ("invalid", "timeout"):
             self._screen.refusal(f"{event.result.name} {event.result.status}", str(event.result.content))
@@ -122,6 +113,22 @@ class Play:
             if isinstance(event.error, ConnectionLost):
                 raise event.error
             self._screen.error(event.error)
+
+    def _act(self, npc_id: str, talk: NpcSession, call: FunctionCall) -> None:
+        """The game decides, the character and the player learn of it."""
+        outcome = self.game.execute(npc_id, call)
+        if isinstance(outcome, Accepted):
+            self._screen.act(outcome.notice)
+            talk.tool_result(call.call_id, "accepted", outcome.content)
+        else:
+            self._screen.refusal(f"{VILLAGERS[npc_id].name} tries to {_in_words(call)}, refused", outcome.reason)
+            talk.tool_result(call.call_id, "refused", outcome.reason)
+
+
+def _in_words(call: FunctionCall) -> str:
+    """Units: "sell item (lantern, 2)", "follow player"."""
+    values = ", ".join(map(str, call.arguments.values()))
+    return call.name.replace("_", " ") + (f" ({values})" if values else "")
 
 
 def perform(play: Play, evening: Evening, screen: Screen) -> None:
@@ -151,6 +158,8 @@ def converse(play: Play, screen: Screen) -> None:
     screen.narrate("Type help for what you can do.")
     play.enter("look")
     while True:
+        if play.npc_id is None:
+            screen.gap()
         try:
             line = input(play.prompt)
         except EOFError:

@@ -83,9 +83,14 @@ class Screen:
         """What the game tells."""
         self.show(Text(text, style="italic"))
 
+    def gap(self) -> None:
+        """An empty line, before something new."""
+        self.show(Text())
+
     def command(self, text: str) -> None:
         """What a written player does."""
-        self.show(Text(f"\n> {text}", style="dim"))
+        self.gap()
+        self.show(Text(f"> {text}", style="dim"))
 
     def player(self, name: str, text: str) -> None:
         """What the player says."""

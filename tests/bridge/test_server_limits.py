@@ -219,3 +219,21 @@ async def test_finished_events_keep_their_measurements(raw: RawClient, ended: En
     assert isinstance(last, wire.Finished)
     assert (last.usage.cached_tokens, last.timings.total_s) == (2, 0.5)
     assert isinstance(ended[0][1], ReplyFinished)
+
+
+async def test_a_fault_of_on_ended_ends_neither_the_reply_nor_the_server(
+    world: FakeWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_request_id: str, _event: object) -> None:
+        raise RuntimeError("of the owner's own")
+
+    async with BridgeServer(world, quick_settings(), on_ended=broken) as server:
+        client = RawClient(server.address)
+        session_id = await open_session(client)
+        await client.send(say(session_id, "hello", "a"))
+        assert isinstance((await client.until_end("a"))[-1], wire.Finished)
+        await client.send(say("nowhere", "hello", "b"))
+        assert isinstance((await client.until_end("b"))[-1], wire.Failed)
+        assert isinstance(await client.ask(wire.Ping(ref=5)), wire.Pong)
+        client.close()
+    assert caplog.text.count("on_ended failed") == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ from npc_sdk.cli.terminal import Terminal, loading
 from npc_sdk.engine.interface import Engine
 from npc_sdk.engine.scripted import ScriptedEngine
 from npc_sdk.errors import EngineCrashed
-from npc_sdk.events import ReplyFailed, TextDelta
+from npc_sdk.events import ReplyFailed, Sentence, TextDelta
 from npc_sdk.messages import FunctionCall
 from npc_sdk.requests import GenerateRequest, Sampling
-from npc_sdk.settings import bundled_personas
+from npc_sdk.settings import SessionSettings, Settings, bundled_personas
 
 CALL = 'Very well. <toolcall> {"name": "follow_player", "arguments": {}} </toolcall>'
 
@@ -48,6 +49,22 @@ async def test_person_decides_about_each_act(answer: str, status: str, monkeypat
     assert "Pip: There." in out.getvalue()
 
 
+async def test_a_person_may_think_longer_than_a_game(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasty = Settings(session=SessionSettings(tool_timeout_s=0.05, reply_timeout_s=0.05))
+
+    def decide_slowly(_: str) -> str:
+        time.sleep(0.2)
+        return "y"
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", decide_slowly)
+    world = World.load(bundled_personas(), ScriptedEngine([CALL, "There."]), settings=chat._patient(hasty).session)
+    shown, out = terminal()
+    await chat._reply(world.talk("pip"), "Come with me.", shown)
+    await world.close()
+    assert "Pip: There." in out.getvalue()
+
+
 async def test_piped_chat_accepts_every_act(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     world = World.load(bundled_personas(), ScriptedEngine([CALL, "There."]))
@@ -63,6 +80,14 @@ def test_speech_grows_on_a_terminal_and_stays_once() -> None:
         shown.show(TextDelta("r", piece))
     shown.settle()
     assert out.getvalue().rstrip().endswith("if you can!\x1b[0m")
+
+
+def test_sentences_do_not_break_the_speech_they_are_made_of() -> None:
+    shown, out = terminal()
+    for event in (TextDelta("r", "Aye. S"), Sentence("r", 0, "Aye."), TextDelta("r", "orry.")):
+        shown.show(event)
+    shown.settle()
+    assert out.getvalue() == "Pip: Aye. Sorry.\n"
 
 
 def test_failure_is_shown_with_its_hint() -> None:
@@ -92,6 +117,18 @@ def test_state_file_must_hold_variables(tmp_path: Path) -> None:
     path = tmp_path / "state.yaml"
     path.write_text("[1]", encoding="utf-8")
     with pytest.raises(SettingsError, match="holds list"):
+        read_state(path)
+
+
+def test_state_file_is_read_as_authored_files_are(tmp_path: Path) -> None:
+    from npc_sdk.cli.assembly import read_state
+    from npc_sdk.errors import SettingsError
+
+    path = tmp_path / "state.yaml"
+    path.write_text("door: no\nquest: on\n", encoding="utf-8")
+    assert read_state(path) == {"door": "no", "quest": "on"}
+    path.write_text("quest: the mill: given\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"state\.yaml:1: column 16: a ': ' stands where no key can be"):
         read_state(path)
 
 

@@ -45,7 +45,7 @@ def test_mistakes_are_printed_with_place_and_hint(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         f"{path}:5: goal: unknown key 'goal' (did you mean 'goals'?)",
-        f"{path}:6: sampling.top_p: Input should be less than or equal to 1, not 2",
+        f"{path}:6: sampling.top_p: should be 1 or less, not 2",
         "1 character, 0 lore entries: 2 mistakes in 1 file",
     ]
 
@@ -90,5 +90,22 @@ def test_broken_files_are_told_not_raised(tmp_path: Path, name: str, content: by
 
 def test_paths_that_hold_nothing_are_told(tmp_path: Path) -> None:
     assert "nothing to check" in _check(tmp_path).stdout
-    missing = _check(tmp_path / "nowhere")
-    assert (missing.exit_code, "there is no folder" in missing.stdout) == (1, True)
+
+
+def test_a_path_that_does_not_exist_is_told_with_the_nearest_name() -> None:
+    missing = _check(PERSONAS / "mora")
+    assert missing.exit_code == 1
+    assert "there is no such file or folder (did you mean 'mara'?)" in missing.stdout
+
+
+def test_one_lore_file_is_checked_as_lore(tmp_path: Path) -> None:
+    folder = tmp_path / "ada" / "lore"
+    folder.mkdir(parents=True)
+    for name in ("own.md", "other.md"):
+        (folder / name).write_text("## The mill\nkyes: mill\nIt is old.\n", encoding="utf-8")
+    result = _check(folder / "own.md")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f"{folder / 'own.md'}:2: The mill: unknown attribute 'kyes' (did you mean 'keys'?)",
+        "0 characters, 1 lore entry: 1 mistake in 1 file",
+    ]

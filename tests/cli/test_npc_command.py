@@ -29,7 +29,7 @@ def npc(*arguments: str, words: str = "", cwd: Path = ROOT) -> subprocess.Comple
     ("command", "words"),
     [
         ([], ["play", "chat", "serve", "prompt", "check", "models"]),
-        (["play"], ["sample game", "--script", "--seed", "--engine", "--personas", "--transcript"]),
+        (["play"], ["sample game", "--script", "--seed", "--engine", "--personas", "--transcript", "--settings"]),
         (["chat"], ["NPC", "y or n", "--state", "--engine"]),
         (["serve"], ["--host", "--port", "--ready-file", "ready ADDRESS"]),
         (["prompt"], ["--state", "--history", "tokens of each part"]),
@@ -73,6 +73,7 @@ def test_version_is_told() -> None:
         (["prompt", "mara", "hi", "--engine", "no-such-model"], ["'no-such-model'", "Hint: "]),
         (["prompt", "mara", "hi", "--settings", "no.yaml"], ["no.yaml", "Hint: "]),
         (["prompt", "mara", "hi", "--engine", "scripted", "--state", "no.yaml"], ["no.yaml", "Hint: "]),
+        (["models", "info", "no-such-model"], ["no-such-model has no config.json", "Hint: "]),
         (["chat", "mara", "--engine", "scripted", "--personas", "tests"], ["tests", "persona.yaml"]),
         (["serve", "--engine", "scripted", "--host", "0.0.0.0"], ["0.0.0.0", "Hint: "]),
         (["serve", "--engine", "scripted", "--port", "0", "--ready-file", "no/dir/f"], ["no/dir/f", "Hint: "]),

@@ -15,6 +15,16 @@ def test_without_a_terminal_the_first_evening_is_played_from_any_folder(tmp_path
     assert "Mara" in (tmp_path / "kept.txt").read_text(encoding="utf-8")
 
 
+def test_settings_reach_the_server(tmp_path: Path) -> None:
+    settings = tmp_path / "npc.yaml"
+    settings.write_text("engine: {model: scripted}\n", encoding="utf-8")
+    script = tmp_path / "short.yaml"
+    script.write_text("title: T\nsteps:\n- do: talk Pip\n- say: Hello.\n", encoding="utf-8")
+    done = npc("play", "--settings", str(settings), "--script", str(script))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Pip: I have nothing to say." in done.stdout
+
+
 def test_server_that_fails_is_told_and_exits_with_1() -> None:
     done = npc("play", "--engine", "no-such-model")
     assert done.returncode == 1

@@ -8,7 +8,7 @@ import pytest
 
 from npc_sdk import settings
 from npc_sdk.errors import SettingsError
-from npc_sdk.settings import Settings, bundled_models, bundled_personas
+from npc_sdk.settings import Settings, bundled_models, bundled_personas, model_folder
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -49,9 +49,10 @@ def test_empty_file_sets_nothing(tmp_path: Path) -> None:
         ("server: {prot: 1}", "did you mean 'server.port'?"),
         ("sesion: {}", "did you mean 'session'?"),
         ("qqqq: 1", "known: engine"),
-        ("server: {port: 70000}", "server.port: 70000"),
-        ("session: {reply_tokens: many}", "session.reply_tokens: 'many'"),
-        ("engine: {dtype: int8}", "engine.dtype: 'int8'"),
+        ("server: {port: 70000}", "server.port: should be less than or equal to 65535, not 70000 (0 takes any"),
+        ("session: {reply_tokens: many}", "session.reply_tokens: should be a valid integer, not 'many'"),
+        ("engine: {dtype: int8}", "engine.dtype: should be 'float32' or 'bfloat16', not 'int8' (The model's own"),
+        ("engine: 3", "engine: should be a group of settings, not 3"),
         ("[1, 2]", "holds list, not groups"),
         ("a: [", "not YAML"),
     ],
@@ -68,7 +69,7 @@ def test_mistakes_in_the_file_are_named(tmp_path: Path, text: str, told: str) ->
     ("name", "value", "told"),
     [
         ("NPC_SERVER_PROT", "1", "did you mean 'NPC_SERVER_PORT'?"),
-        ("NPC_SERVER_PORT", "door", "server.port: 'door'"),
+        ("NPC_SERVER_PORT", "door", "server.port: should be a valid integer, not 'door' (0 takes any free port.)"),
     ],
 )
 def test_mistakes_in_the_environment_are_named(name: str, value: str, told: str) -> None:
@@ -97,6 +98,8 @@ def test_models_that_ship_are_found_by_their_folder_name(tmp_path: Path, monkeyp
         (tmp_path / "models" / name).mkdir(parents=True)
     (tmp_path / "models" / "ember" / "config.json").touch()
     assert bundled_models() == {"ember": tmp_path / "models" / "ember"}
+    assert model_folder("ember") == tmp_path / "models" / "ember"
+    assert model_folder("elsewhere/ember") == Path("elsewhere/ember")
 
 
 def test_installation_without_personas_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,3 +112,17 @@ def test_text_that_cannot_become_a_stop_is_not_held() -> None:
 def test_nothing_comes_after_a_stop() -> None:
     holder = StopHolder((".",))
     assert [holder.feed("a."), holder.feed("b"), holder.flush()] == ["a", "", ""]
+
+
+def test_bytes_that_never_become_a_code_point_are_not_held_for_ever() -> None:
+    decoded: list[int] = []
+
+    def decode(ids: Sequence[int]) -> str:
+        decoded.append(len(ids))
+        return bytes(ids).decode("utf-8", errors="replace")
+
+    detokenizer = Detokenizer(decode)
+    pieces = [detokenizer.feed(0x80) for _ in range(200)]
+    assert "".join(pieces) + detokenizer.flush() == "\ufffd" * 200
+    assert any(pieces)
+    assert max(decoded) < 50

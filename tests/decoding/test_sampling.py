@@ -93,6 +93,18 @@ def test_repetition_penalty_lowers_seen_tokens_of_either_sign() -> None:
     assert sampler.choose(torch.tensor([3.0, 2.0]), [0]) == 1
 
 
+@pytest.mark.parametrize("temperature", [1e-7, 1e-40, 1e-300], ids=str)
+def test_next_to_no_temperature_is_greedy(temperature: float) -> None:
+    sampler = TokenSampler(Sampling(temperature=temperature, seed=1))
+    assert {sampler.choose(torch.tensor([1.0, 90.0, 89.9]), []) for _ in range(20)} == {1}
+
+
+@pytest.mark.parametrize("penalty", [0.01, 100.0])
+def test_the_strongest_penalties_leave_numbers(penalty: float) -> None:
+    sampler = TokenSampler(Sampling(repetition_penalty=penalty, seed=1))
+    assert sampler.choose(torch.tensor([80.0, -80.0, 1.0]), [0, 1]) in {0, 1, 2}
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")], ids=["nan", "inf"])
 def test_logits_that_are_no_numbers_are_an_error(bad: float) -> None:
     with pytest.raises(EngineError, match="not finite"):
@@ -115,6 +127,8 @@ def test_masked_tokens_are_never_drawn() -> None:
         {"top_k": -1},
         {"min_p": 1.5},
         {"repetition_penalty": 0.0},
+        {"repetition_penalty": 1e-300},
+        {"repetition_penalty": 1e300},
         {"max_new_tokens": 0},
         {"seed": -1},
         {"seed": 2**64},

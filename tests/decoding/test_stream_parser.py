@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -28,6 +29,9 @@ NEMOTRON: dict[str, tuple[str, list[Item]]] = {
     "speech": ("Hello there.", said("Hello there.")),
     "speech trimmed": ("  Hello.\n", said("Hello.")),
     "runs of blanks": ("One  two \n\n three", said("One two\nthree")),
+    "marker within a marker": ("Go <tool</s>call> on", said("Go <tool… call> on")),
+    "marker within bars": ("a <</toolcall>|x|> b", said("a <… |x|> b")),
+    "call within a marker": (f"<|<toolcall>{CALL}</toolcall>end|>", [Speech("<|"), STAY, Speech("… end|>")]),
     "less than": ("2 < 3 and a<b, <3 <- x", said("2 < 3 and a<b, <3 <- x")),
     "greater than": ("a > b", said("a > b")),
     "html": ("I <b>mean</b> it", said("I <b>mean</b> it")),
@@ -206,3 +210,12 @@ def test_the_buffer_stays_bounded_before_a_marker_that_never_closes() -> None:
 def test_markers_that_do_not_belong_together_are_refused() -> None:
     with pytest.raises(ValueError, match="does not close"):
         MarkerFinder("<toolcall>", "</call>")
+
+
+def test_a_call_without_end_is_not_searched_again_and_again() -> None:
+    parser = StreamParser(tool_format("nemotron"))
+    parser.feed("<toolcall>")
+    started = time.process_time()
+    for _ in range(MAX_CALL_CHARS // 3):
+        parser.feed("<a ")
+    assert time.process_time() - started < 1.0  # a tenth of it; from the front each time it takes seconds

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 import torch
@@ -183,3 +185,29 @@ async def test_every_stream_ends_once_under_random_use(start: Start) -> None:
     await assert_nobody_lives(engine)
     assert engine._open == {}
     engine.prefix_cache.check_integrity()
+
+
+async def test_a_loop_that_closes_while_the_worker_speaks_does_not_take_the_worker_with_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = start()
+    loop = asyncio.get_running_loop()
+    call = loop.call_soon_threadsafe
+
+    def closing(callback: Any, *args: Any, **options: Any) -> Any:
+        if threading.current_thread().name == "npc-engine":
+            raise RuntimeError("Event loop is closed")
+        return call(callback, *args, **options)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", closing)
+    unheard = asyncio.ensure_future(collect(engine, ask("unheard", max_new_tokens=3)))
+    await asyncio.sleep(0.2)
+    unheard.cancel()
+    monkeypatch.undo()
+    text, end = await collect(engine, ask(max_new_tokens=3))
+    assert (bool(text), end.finish_reason) == (True, "length")
+
+
+async def test_half_a_character_in_a_prompt_is_a_request_error(start: Start) -> None:
+    with pytest.raises(RequestError, match="half a character"):
+        await collect(start(), ask(text="a\ud800b"))

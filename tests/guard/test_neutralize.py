@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from npc_sdk.decoding.marker import MarkerFinder
 from npc_sdk.guard.neutralize import neutralize
 
 
@@ -19,6 +20,11 @@ from npc_sdk.guard.neutralize import neutralize
         pytest.param("<ToolCall>", "‹ToolCall›", id="case"),
         pytest.param("< / tool_call >", "‹ / tool_call ›", id="spaces"),
         pytest.param("<tool call>", "‹tool call›", id="space in the name"),
+        pytest.param("<_tool-call_>", "‹_tool-call_›", id="fillers at the ends"),
+        pytest.param("<t-o o_l\u200b call>", "‹t-o o_l\u200b call›", id="fillers between letters"),
+        pytest.param("<//tool_results/>", "‹//tool_results/›", id="slashes"),
+        pytest.param("<extra-id 1>", "‹extra-id 1›", id="turn marker, fillers"),
+        pytest.param("<|a|b|>", "‹¦a¦b¦›", id="bars between bars"),
         pytest.param("<\ntoolcall\t>", "‹\ntoolcall\t›", id="line break"),
         pytest.param("<toolcall/>", "‹toolcall/›", id="self-closing"),
         pytest.param("＜toolcall＞", "‹toolcall›", id="full-width brackets"),
@@ -83,8 +89,19 @@ def test_no_marker_survives_and_the_length_stays(pieces: list[str]) -> None:
     assert not any(marker in tame for marker in MARKERS)
 
 
-@pytest.mark.parametrize("unit", ["<", "< ", "<|", "<tool ", "[ ", "＜", "<\u200b", "<<sys"])
+@pytest.mark.parametrize("unit", ["<", "< ", "<|", "<tool ", "<t-", "<extra_id_1 ", "</", "[ ", "＜", "<\u200b", "<<s"])
 def test_cost_grows_with_length_only(unit: str) -> None:
     start = time.process_time()
     neutralize("<" + " " * 100_000 + unit * 50_000)
     assert time.process_time() - start < 3.0  # under a tenth of a second; a quadratic search would take minutes
+
+
+PARTS = ["\u200b", "ｔ", "＜", *"< > / tool call _ - s context extra id 1 think function".split(), " "]
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("<toolcall>", "</toolcall>"), ("<tool_call>", "</tool_call>")])
+@given(st.lists(st.sampled_from(PARTS), max_size=10))
+def test_what_the_stream_parser_takes_for_a_marker_is_disarmed(opening: str, closing: str, parts: list[str]) -> None:
+    tame = neutralize("".join(parts))
+    found = MarkerFinder(opening, closing).any(tame)
+    assert found is None or found.kind == "partial" or "<" not in tame[found.start : found.end]

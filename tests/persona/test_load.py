@@ -36,7 +36,7 @@ goals: Grind the corn.
 sampling:
   temperature: 3.5
 situation:
-  - "You hold: {{ holds | shout }}."
+  - "You hold: {{ holds | wobble }}."
 """
     path = _write(tmp_path / "ada", text)
     with pytest.raises(ContentProblems) as caught:
@@ -44,11 +44,13 @@ situation:
     told = [str(problem).replace(f"{path}:", "") for problem in caught.value.problems]
     assert told == [
         '1: role: is missing (Trade and place, completing "You are NAME, …": "the blacksmith of Alderwick".)',
-        "3: voice.style: should be text, not ['proud', 'grand']",
+        "3: voice.style: should be text, not ['proud', 'grand'] (write one text, without '- ' and '[')",
         "4: voice.exampels: unknown key 'exampels' (did you mean 'examples'?)",
         "6: goals: should be a list, not 'Grind the corn.' (start each item with '- ')",
-        "8: sampling.temperature: Input should be less than or equal to 2, not 3.5",
-        "10: situation[0]: 'You hold: {{ holds | shout }}.': does not parse: No filter named 'shout'.",
+        "8: sampling.temperature: should be 2 or less, not 3.5",
+        "10: situation[0]: 'You hold: {{ holds | wobble }}.': does not parse: No filter named 'wobble'"
+        " (known filters: capitalize, default, dictsort, first, items, join, last, length, lower, round, sort, title,"
+        " unique, upper)",
     ]
 
 
@@ -58,12 +60,24 @@ situation:
         pytest.param("goals:\n  - 12", "goals[0]: should be text, not 12 (put it in quotes)", id="number for text"),
         pytest.param("sampling: {top_k: 1.5}", "sampling.top_k: should be a whole number, not 1.5", id="fraction"),
         pytest.param("sampling: {temperature: '0.5'}", "should be a number, not '0.5'", id="text for a number"),
-        pytest.param("sampling: {temperature: true}", "should be a number, not True", id="truth for a number"),
-        pytest.param("tools: [give item]", "tools[0]: should match pattern", id="tool name"),
-        pytest.param("greeting: ", "greeting: should be text, not None", id="nothing for text"),
+        pytest.param("sampling: {temperature: true}", "should be a number, not true", id="truth for a number"),
+        pytest.param("tools: [give item]", "tools[0]: should be one word of letters, digits", id="tool name"),
+        pytest.param("greeting: ", "greeting: has no value (write one after the ':'", id="nothing for text"),
+        pytest.param("goals:\n  -", "goals[0]: the item is empty", id="nothing for an item"),
+        pytest.param("sampling: ", "sampling: has no value (indented under it stand: temperature,", id="empty map"),
+        pytest.param("sampling: hot", "not 'hot' (indented under it stand: temperature,", id="text for a map"),
+        pytest.param("sampling: {top_p: 1.5}", "sampling.top_p: should be 1 or less, not 1.5", id="out of range"),
+        pytest.param("knows:\n  - Pip says: hello", "(a text with ': ' in it stands in quotes)", id="colon in an item"),
+        pytest.param("goals:\n  -one\n  -two", "(put a blank after each '-')", id="dash without a blank"),
+        pytest.param("greeting: [Aye]", "(write one text, without '- ' and '[')", id="list for a text"),
+        pytest.param(f"greeting: {'x' * 2001}", "should have at most 2000 characters, not 'xxx", id="too long"),
+        pytest.param("situation: ['{{ a | jion }}']", "(did you mean 'join'?)", id="filter"),
+        pytest.param("situation: ['{{ a }']", "(a variable stands between '{{' and '}}')", id="brace"),
+        pytest.param("situation: ['{% if a %}x']", "(close it with '{% endif %}')", id="open condition"),
+        pytest.param("situation: ['{{ f(1) }}']", "not allowed in a situation line (personas/README", id="call"),
         pytest.param("Goals: []", "unknown key 'Goals' (did you mean 'goals'?)", id="capital letter"),
         pytest.param("xyzzy: 1", "unknown key 'xyzzy' (known keys: barks,", id="nothing near"),
-        pytest.param("knows: ['']", "knows[0]: should have at least 1 character, not ''", id="empty line"),
+        pytest.param("knows: ['']", "knows[0]: should not be empty", id="empty line"),
     ],
 )
 def test_a_mistake_names_field_value_and_remedy(tmp_path: Path, line: str, words: str) -> None:
@@ -73,7 +87,34 @@ def test_a_mistake_names_field_value_and_remedy(tmp_path: Path, line: str, words
     assert problem.line >= 5
 
 
-@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "12"])
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        pytest.param("name: A\n\trole: b", 2, "a tab is used for indentation", id="tab"),
+        pytest.param("name: A\nvoice:\n\tstyle: b", 3, "indent with blanks", id="tab before a key"),
+        pytest.param("name: A\nrole: a smith: old", 2, "column 14: a ': ' stands where no key can be", id="colon"),
+        pytest.param('name: "A\nrole: b', 1, "column 7: a quote is opened and not closed", id="open quote"),
+        pytest.param("role: 'the smith's aid'", 1, "nothing may follow a closing quote", id="quote in a text"),
+        pytest.param("name: A\nvoice:\n  style: b\n examples: []", 4, "does not line up", id="crooked"),
+        pytest.param("barks:\n  - @you", 2, "put the text in quotes", id="sign of YAML's own"),
+        pytest.param("name: A\nrole a\nknows: []", 2, "neither ': ' nor", id="no colon"),
+        pytest.param("name: A\ntools: [a, b\ngreeting: x", 2, "'[' or '{' is not closed", id="open bracket"),
+    ],
+)
+def test_a_mistake_in_the_yaml_is_told_in_plain_words_where_it_begins(
+    tmp_path: Path, text: str, line: int, words: str
+) -> None:
+    (problem,) = read_persona(_write(tmp_path, text)).problems
+    assert words in str(problem)
+    assert problem.line == line
+
+
+def test_an_empty_file_is_told_what_stands_in_one(tmp_path: Path) -> None:
+    with pytest.raises(ContentError, match=r"the file is empty .*keys: name, role,"):
+        load_persona(_write(tmp_path, ""))
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "just words", "12"])
 def test_a_file_that_is_no_map_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ContentError, match="should be a map"):
         load_persona(_write(tmp_path, text))
@@ -111,7 +152,7 @@ def test_tools_that_the_world_lacks_are_told_with_the_nearest_name(tmp_path: Pat
         ),
         pytest.param(
             "{name: a, description: A., parameters: {properties: {x: {$ref: 'http://a.test/s'}}}}",
-            "points outside the file",
+            "'http://a.test/s' is not followed",
             id="foreign reference",
         ),
     ],

@@ -147,7 +147,7 @@ PICTURE = ImagePart("image/png", b"")
         pytest.param(
             "chatml",
             Message("user", "Hi.", contexts=("One.",), images=(PICTURE,)),
-            "<|im_start|>user\n<context> One. </context>\n<image>\nHi.<|im_end|>\n",
+            "<|im_start|>user\n<context> One. </context>\n\n<image>\nHi.<|im_end|>\n",
             id="chatml passage and picture",
         ),
     ],

@@ -39,8 +39,9 @@ def test_first_evening_ends_with_the_hammer_back(
     text = capsys.readouterr().out
     assert "the lost hammer: finished" in text
     assert "Quest finished: the lost hammer. Mara pays: iron sword" in text
-    assert "refused: The least you take for it is 3 coins." in text
-    assert "refused: The cellar door is open already." in text
+    told = " ".join(text.split())  # lines wrap at the width
+    assert "Mara tries to sell item (lantern, 2), refused: The least you take for it is 3 coins." in told
+    assert "refused: The cellar door is open already." in told
     figures = text[text.index("The evening in figures") :]
     accepted = next(line for line in figures.splitlines() if line.startswith("tools accepted"))
     assert len(accepted.removeprefix("tools accepted").split(",")) >= 4
@@ -53,7 +54,7 @@ def test_moonpetals_evening_ends_with_the_potion(serve: Serve, capsys: pytest.Ca
     assert main(["--address", address, "--script", str(EVENINGS / "moonpetals.yaml")]) == 0
     text = capsys.readouterr().out
     assert "The gate is shut. Corvin has the key." in text
-    assert "refused: The least you take for it is 6 coins." in text
+    assert "refused: The least you take for it is 6 coins." in " ".join(text.split())
     assert "Quest finished: moonpetals. Elsbeth pays: healing potion" in text
     assert "(0 of them rephrased)" in text
 
@@ -87,6 +88,30 @@ def test_rephrasing_stops_once_the_act_has_come(
     text = capsys.readouterr().out
     assert "Pip comes along" in text
     assert "Never said" not in text
+
+
+def test_a_reply_of_several_sentences_stays_one_speech(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = write(tmp_path, "- do: talk Pip\n- say: Hello.\n")
+    assert main(["--address", serve(lambda _: "Aye. Off you go. Quick!"), "--script", str(script)]) == 0
+    assert "Pip: Aye. Off you go. Quick!" in capsys.readouterr().out
+
+
+def test_a_refusal_says_who_tried_what_and_why_not(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stubborn = by_words({"the map": acts("give_item", item="map")})
+    script = write(tmp_path, "- do: talk Pip\n- say: Give me the map.\n")
+    assert main(["--address", serve(stubborn), "--script", str(script)]) == 0
+    assert "Pip tries to give item (map), refused: You do not hold a map." in capsys.readouterr().out
+
+
+def test_transcript_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--transcript", str(tmp_path / "no" / "kept.txt")]) == 1
+    text = capsys.readouterr().out.replace("\n", " ")
+    assert "cannot write the transcript" in text
+    assert "name a file in a folder that exists" in text
 
 
 def test_act_that_never_reached_the_game_is_shown_and_counted(

@@ -5,10 +5,9 @@ Knows nothing of architectures. Used by the loader and the quantizer.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -33,8 +32,8 @@ class PickleFile:
     def __init__(self, path: Path) -> None:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-            self._tensors: dict[str, torch.Tensor] = {name: value.detach() for name, value in state.items()}
-        except (OSError, RuntimeError, AttributeError, pickle.UnpicklingError) as exc:
+            self._tensors = {str(name): _plain_tensor(value) for name, value in state.items()}
+        except Exception as exc:  # a damaged pickle raises anything
             hint = "only files of plain tensors are loaded; save it again with torch.save(model.state_dict(), path)"
             raise ModelFormatError(f"{path} cannot be read: {exc}", hint=hint) from exc
         self.specs = {name: TensorSpec(t.dtype, tuple(t.shape)) for name, t in self._tensors.items()}
@@ -46,6 +45,13 @@ class PickleFile:
     def close(self) -> None:
         """Lets the mapping go."""
         self._tensors = {}
+
+
+def _plain_tensor(value: Any) -> torch.Tensor:
+    """Raises: TypeError for what has no rows of numbers in memory."""
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.is_meta or value.is_complex():
+        raise TypeError(f"a {type(value).__name__} that is no plain tensor")
+    return value.detach()
 
 
 class Checkpoint:
@@ -135,4 +141,4 @@ def _listed(folder: Path, name: str) -> list[Path]:
 
 def _is_plain_name(value: object) -> bool:
     """A file name without a folder, so that an index cannot point elsewhere."""
-    return isinstance(value, str) and Path(value).name == value
+    return isinstance(value, str) and value.isprintable() and value not in {"", ".."} and Path(value).name == value

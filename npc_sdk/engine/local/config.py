@@ -88,7 +88,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError as exc:
         hint = "name the folder that holds the checkpoint's files"
         raise ModelFormatError(f"{path.parent} has no {path.name}", hint=hint) from exc
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise ModelFormatError(f"{path} is not readable JSON: {exc}", hint="copy the model folder again") from exc
     if not isinstance(value, dict):
         raise ModelFormatError(
@@ -104,6 +104,14 @@ def load_config(folder: Path) -> ModelConfig:
 
 def parse_config(raw: Mapping[str, Any], *, place: str = "config.json") -> ModelConfig:
     """One config from either key layout of transformers (4 and 5). Raises: ModelFormatError."""
+    try:
+        return _parse(raw, place)
+    except (TypeError, ValueError, OverflowError, LookupError) as exc:
+        hint = "a value is of the wrong kind: copy config.json again"
+        raise ModelFormatError(f"{place} cannot be used: {exc}", hint=hint) from exc
+
+
+def _parse(raw: Mapping[str, Any], place: str) -> ModelConfig:
     name, architecture = _architecture(raw, place)
     _check_activation(raw, architecture, place)
     hidden, heads = _positive(raw, "hidden_size", place), _positive(raw, "num_attention_heads", place)
@@ -129,8 +137,8 @@ def parse_config(raw: Mapping[str, Any], *, place: str = "config.json") -> Model
         context_tokens=_context_tokens(raw, place),
         has_tied_embeddings=bool(raw.get("tie_word_embeddings", False)),
         stored_dtype=str(raw.get("dtype") or raw.get("torch_dtype") or "bfloat16"),
-        bos_id=_token_ids(raw, "bos_token_id", place)[0] if raw.get("bos_token_id") is not None else None,
-        eos_ids=_token_ids(raw, "eos_token_id", place),
+        bos_id=token_ids(raw, "bos_token_id", place)[0] if raw.get("bos_token_id") is not None else None,
+        eos_ids=token_ids(raw, "eos_token_id", place),
         int4_group_size=_int4_group_size(raw, place),
     )
 
@@ -207,10 +215,12 @@ def _context_tokens(raw: Mapping[str, Any], place: str) -> int:
     """The window, cut to a sliding one where there is one: inside it both attend to the same tokens."""
     context = _positive(raw, "max_position_embeddings", place, default=DEFAULT_CONTEXT_TOKENS)
     window = raw.get("sliding_window")
-    return min(context, int(window)) if window and raw.get("use_sliding_window", True) else context
+    if not window or not raw.get("use_sliding_window", True):
+        return context
+    return min(context, _positive(raw, "sliding_window", place))
 
 
-def _token_ids(raw: Mapping[str, Any], key: str, place: str) -> tuple[int, ...]:
+def token_ids(raw: Mapping[str, Any], key: str, place: str) -> tuple[int, ...]:
     """One id or a list of them, as a tuple. Raises: ModelFormatError."""
     value = raw.get(key)
     ids = () if value is None else tuple(value) if isinstance(value, list) else (value,)

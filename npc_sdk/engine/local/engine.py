@@ -6,6 +6,7 @@ Encodes prompts, queues runs, streams what the worker's thread sends back. Made 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
@@ -188,7 +189,8 @@ class LocalEngine:
         loop = asyncio.get_running_loop()
 
         def emit(item: EngineItem | NpcError) -> None:
-            if not loop.is_closed():
+            # The loop may close between a check and the call; then nobody listens, and the worker must live on.
+            with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(inbox.put_nowait, item)
 
         detokenizer = Detokenizer(self._tokenizer.decode)

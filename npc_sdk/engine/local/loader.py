@@ -16,7 +16,7 @@ from npc_sdk.engine.local.block_pool import CacheShape
 from npc_sdk.engine.local.checkpoint import Checkpoint
 from npc_sdk.engine.local.config import ModelConfig, load_config
 from npc_sdk.engine.local.decoder import Block, Decoder
-from npc_sdk.engine.local.int4 import Int4Linear, Int4Rows, padded_rows
+from npc_sdk.engine.local.int4 import GROUP_SIZES, Int4Linear, Int4Rows, padded_rows
 from npc_sdk.engine.local.layers import (
     Embedding,
     FloatLinear,
@@ -176,8 +176,10 @@ class _Loader:
 
     def _read_int4(self, parts: Sequence[tuple[str, int]], columns: int) -> Int4Rows:
         """Plain rows of several projections, read into the buffer that packing will reuse; zeros fill the last tile."""
+        groups = self._groups(parts[0][0], columns)
+        for name, count in parts:  # before the memory is taken that a wrong config.json asks for
+            self._checkpoint.check_shape(f"{name}.weight.int4", (count, columns // 2))
         rows = padded_rows(sum(rows for _, rows in parts))
-        groups = self._checkpoint.spec(f"{parts[0][0]}.weight.scale").shape[1]
         plain = Int4Rows(
             page_memory.zeros((rows, columns // 2), torch.uint8),
             torch.zeros(rows, groups, dtype=torch.bfloat16),
@@ -190,6 +192,15 @@ class _Loader:
                 self._checkpoint.read_rows_into(f"{name}.weight.{suffix}", 0, whole[first : first + count])
             first += count
         return plain
+
+    def _groups(self, name: str, columns: int) -> int:
+        """How many groups a row of a quantized tensor has. Raises: ModelFormatError."""
+        shape = self._checkpoint.spec(f"{name}.weight.scale").shape
+        if len(shape) != 2 or columns not in (shape[1] * size for size in GROUP_SIZES):
+            sizes = ", ".join(map(str, GROUP_SIZES))
+            message = f"{self._checkpoint.folder}: scales of {name!r} are {shape} for a width of {columns}"
+            raise ModelFormatError(message, hint=f"groups have {sizes} columns: quantize the checkpoint again")
+        return shape[1]
 
     def _bias(self, parts: Sequence[tuple[str, int]]) -> torch.Tensor | None:
         """The stacked biases; parts without one get zeros, and no bias at all is None."""

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from npc_sdk.engine.local.config import ModelConfig, read_json
+from npc_sdk.engine.local.config import ModelConfig, read_json, token_ids
 from npc_sdk.engine.local.tokenizer import ModelTokenizer
 from npc_sdk.errors import ModelFormatError, SettingsError
 
@@ -73,8 +73,7 @@ def find_stops(profile: Profile, config: ModelConfig, tokenizer: ModelTokenizer,
         ids.add(tokenizer.eos_id)
     path = folder / "generation_config.json"
     if path.exists():
-        eos = read_json(path).get("eos_token_id")
-        ids.update(eos if isinstance(eos, list) else [] if eos is None else [eos])
+        ids.update(token_ids(read_json(path), "eos_token_id", str(path)))
     end = TURN_ENDS[profile.chat_format]
     end_id = tokenizer.token_id(end)
     if end_id is None:
@@ -117,6 +116,9 @@ def _template(folder: Path) -> str:
     """The text of the chat template, wherever this version of transformers put it; empty where there is none."""
     path = folder / "chat_template.jinja"
     if path.exists():
-        return path.read_text(encoding="utf-8")
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ModelFormatError(f"{path} is not readable text: {exc}", hint="copy the model folder again") from exc
     path = folder / "tokenizer_config.json"
     return str(read_json(path).get("chat_template") or "") if path.exists() else ""

@@ -66,8 +66,15 @@ class TensorFile:
         return out
 
     def read_rows_into(self, name: str, first: int, out: torch.Tensor) -> None:
-        """Fills out, which must be contiguous and of the tensor's type, with rows from first on. Mutates: out."""
+        """Fills out, which must be contiguous and of the tensor's type, with rows from first on.
+
+        Mutates: out. Raises: ModelFormatError where type or length differ.
+        """
         spec = self.specs[name]
+        if out.dtype != spec.dtype:
+            raise ModelFormatError(
+                f"{self.path}: tensor {name!r} is {spec.dtype}, not {out.dtype}", hint="quantize the checkpoint again"
+            )
         row_bytes = math.prod(spec.shape[1:]) * spec.dtype.itemsize
         self._file.seek(self._starts[name] + first * row_bytes)
         view = _bytes_of(out)
@@ -98,10 +105,10 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, TensorSpec], dic
         header = json.loads(file.read(length))
         entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
         parsed = {name: _parse_entry(entry) for name, entry in entries.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise ModelFormatError(f"{path}: the safetensors header is wrong: {exc!r}", hint=REPAIR) from exc
     for name, (spec, begin, end) in parsed.items():
-        if begin < 0 or end - begin != spec.byte_count or 8 + length + end > size:
+        if end - begin != spec.byte_count or 8 + length + end > size:
             raise ModelFormatError(f"{path}: tensor {name!r} lies at bytes {begin} to {end}", hint=REPAIR)
     starts = {name: 8 + length + begin for name, (_, begin, _) in parsed.items()}
     return {name: spec for name, (spec, _, _) in parsed.items()}, starts
@@ -109,8 +116,15 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, TensorSpec], dic
 
 def _parse_entry(entry: Mapping[str, Any]) -> tuple[TensorSpec, int, int]:
     """One header entry. Raises: KeyError, TypeError, ValueError."""
-    begin, end = entry["data_offsets"]
-    return TensorSpec(DTYPES[entry["dtype"]], tuple(int(side) for side in entry["shape"])), int(begin), int(end)
+    begin, end = (_count(offset) for offset in entry["data_offsets"])
+    return TensorSpec(DTYPES[entry["dtype"]], tuple(_count(side) for side in entry["shape"])), begin, end
+
+
+def _count(value: object) -> int:
+    """A whole number from 0 on. Raises: ValueError."""
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} counts nothing")
+    return value
 
 
 class TensorWriter:

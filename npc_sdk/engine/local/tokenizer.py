@@ -15,7 +15,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 
 from npc_sdk.engine.local.config import read_json
-from npc_sdk.errors import ModelFormatError
+from npc_sdk.errors import ModelFormatError, RequestError
 from npc_sdk.requests import Segment
 
 # Tool and thinking markers are part of a reply's text even where a tokenizer flags them as special.
@@ -97,11 +97,14 @@ class ModelTokenizer:
             yield segment.text[start:]
 
     def _encode_plain(self, text: str) -> list[int]:
-        """Ids of text in which no structural token is recognised."""
+        """Ids of text in which no structural token is recognised. Raises: RequestError for a lone surrogate."""
         if not text:
             return []
-        with self._lock:
-            return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        try:
+            with self._lock:
+                return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        except TypeError as exc:
+            raise RequestError("the prompt holds half a character", hint="give text that is valid Unicode") from exc
 
     def _seal(self, folder: Path) -> None:
         """Makes the tokenizer split every structural token in text, and proves it. Raises: ModelFormatError."""
@@ -134,7 +137,9 @@ def _open(folder: Path) -> Tokenizer:
         raise ModelFormatError(f"{folder} has no tokenizer.json", hint=hint)
     try:
         return Tokenizer.from_file(str(path))
-    except Exception as exc:  # the Rust side raises bare Exception
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as exc:  # the Rust side raises bare Exception, and its panics are not even that
         raise ModelFormatError(f"{path} cannot be read: {exc}", hint="copy the file again") from exc
 
 

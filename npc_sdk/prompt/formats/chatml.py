@@ -10,9 +10,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from npc_sdk.guard.neutralize import neutralize
 from npc_sdk.messages import Message, ToolSpec
-from npc_sdk.prompt.formats.interface import call_json, result_json, tool_declaration
+from npc_sdk.prompt.formats.interface import tool_declaration
+from npc_sdk.prompt.formats.segment import Tags, marker, said
 from npc_sdk.requests import Segment
 
 _TOOLS_BEFORE = (
@@ -25,6 +25,8 @@ _TOOLS_AFTER = (
     '{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>'
 )
 
+_TAGS = Tags(call=("<tool_call>\n", "\n</tool_call>"), result=("<tool_response>\n", "\n</tool_response>"))
+
 
 @dataclass(frozen=True, slots=True)
 class ChatMLFormat:
@@ -32,44 +34,20 @@ class ChatMLFormat:
     stop: tuple[str, ...] = ("<|im_end|>",)
 
     def system(self, message: Message, tools: Sequence[ToolSpec]) -> list[Segment]:
-        out = [_marker("<|im_start|>system\n"), _said(message.text)]
+        out = [marker("<|im_start|>system\n"), said(message.text)]
         for passage in message.contexts:
-            out += [_marker("\n<context> "), _said(passage), _marker(" </context>")]
+            out += [marker("\n<context> "), said(passage), marker(" </context>")]
         if tools:
-            out.append(_marker(_TOOLS_BEFORE))
+            out.append(marker(_TOOLS_BEFORE))
             for tool in tools:
                 declared = json.dumps(tool_declaration(tool, is_wrapped=True), ensure_ascii=False)
-                out += [_marker("\n"), _said(declared)]
-            out.append(_marker(_TOOLS_AFTER))
-        return [*out, _marker("<|im_end|>\n")]
+                out += [marker("\n"), said(declared)]
+            out.append(marker(_TOOLS_AFTER))
+        return [*out, marker("<|im_end|>\n")]
 
     def turn(self, message: Message) -> list[Segment]:
         role = "user" if message.role == "tool" else message.role
-        return [_marker(f"<|im_start|>{role}\n"), *self._content(message), _marker("<|im_end|>\n")]
+        return [marker(f"<|im_start|>{role}\n"), *_TAGS.content(message), marker("<|im_end|>\n")]
 
     def opening(self) -> list[Segment]:
-        return [_marker("<|im_start|>assistant\n")]
-
-    def _content(self, message: Message) -> list[Segment]:
-        out: list[Segment] = []
-        if message.tool_result is not None:
-            answer = json.dumps(result_json(message.tool_result), ensure_ascii=False)
-            return [_marker("<tool_response>\n"), _said(answer), _marker("\n</tool_response>")]
-        for passage in message.contexts:
-            out += [_marker("<context> "), _said(passage), _marker(" </context>\n")]
-        out += [_marker("<image>\n")] * len(message.images)
-        if message.text.strip():
-            out.append(_said(message.text))
-        for call in message.tool_calls:
-            lead = "\n" if out else ""
-            written = json.dumps(call_json(call), ensure_ascii=False)
-            out += [_marker(f"{lead}<tool_call>\n"), _said(written), _marker("\n</tool_call>")]
-        return out
-
-
-def _marker(text: str) -> Segment:
-    return Segment(text, is_trusted=True)
-
-
-def _said(text: str) -> Segment:
-    return Segment(neutralize(text.strip()))
+        return [marker("<|im_start|>assistant\n")]

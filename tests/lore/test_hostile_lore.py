@@ -1,0 +1,69 @@
+"""Lore from strangers: it takes no more than a second, and shows no file from elsewhere."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from npc_sdk.lore.entry import LoreEntry
+from npc_sdk.lore.read import link_problems, read_lore
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "mara" / "lore"
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("## A\n" + "x\n" * 400_000, "at most 2000 characters", id="lines"),
+        pytest.param("## A\n" + "a: b\n" * 150_000, "more mistakes follow", id="attributes"),
+        pytest.param("## A\nb\n" * 120_000, "more than 10,000 entries", id="entries"),
+        pytest.param("x\n" * 400_000, "more mistakes follow", id="no heading"),
+    ],
+)
+def test_a_page_is_read_in_time_whatever_it_holds(folder: Path, text: str, words: str) -> None:
+    (folder / "a.md").write_text(text)
+    started = time.perf_counter()
+    problems = read_lore(folder)[1]
+    assert time.perf_counter() - started < 3
+    assert words in str(problems[-1])
+    assert len(problems) <= 101
+
+
+def test_of_very_many_unknown_names_the_first_are_told() -> None:
+    entries = [LoreEntry(f"e{i}", "t", npc_ids=frozenset(f"n{i}x{j}" for j in range(64))) for i in range(3000)]
+    started = time.perf_counter()
+    problems = link_problems(entries, ["mara", "elsbeth"])
+    assert time.perf_counter() - started < 3
+    assert len(problems) == 101
+
+
+def test_a_link_out_of_the_folder_is_told_and_not_read(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.md").write_text("## Key\nThe password is swordfish.")
+    (folder / "a.md").symlink_to(tmp_path / "secret.md")
+    (folder / "b.md").write_text("## B\nA word.")
+    entries, problems = read_lore(folder)
+    assert [entry.text for entry in entries] == ["A word."]
+    assert "a link leads out of the folder" in str(problems[0])
+
+
+def test_a_lore_folder_that_is_a_link_to_elsewhere_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.md").write_text("## Key\nThe password is swordfish.")
+    (tmp_path / "mara").mkdir()
+    (tmp_path / "mara" / "lore").symlink_to(tmp_path / "elsewhere")
+    entries, problems = read_lore(tmp_path / "mara" / "lore")
+    assert entries == []
+    assert len(problems) == 1
+
+
+def test_a_link_within_the_folder_is_followed(folder: Path) -> None:
+    (folder / "b.md").write_text("## B\nA word.")
+    (folder / "a.md").symlink_to("b.md")
+    assert read_lore(folder)[1] == []
