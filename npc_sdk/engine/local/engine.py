@@ -110,6 +110,9 @@ class LocalEngine:
     ) -> LocalEngine:
         """Loads a model folder; blocks for as long as that takes. tokenizer names another folder to take it from.
 
+        cache_bytes is what may be kept of ended replies. Running ones share that room, or one whole window where that
+        is more; what does not fit waits.
+
         Mutates: torch's thread count for the whole process, where threads is given.
         Raises: SettingsError, ModelFormatError.
         """
