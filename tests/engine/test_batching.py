@@ -113,6 +113,15 @@ async def test_a_pool_too_small_for_all_changes_no_word(start: Start) -> None:
     assert engine.stats().cache.used_bytes == 0
 
 
+async def test_waiting_for_room_does_not_add_to_what_was_reused(start: Start) -> None:
+    engine = start(cache_bytes=0, limits=Limits(running=4))  # one window
+    asked = [ask(f"r{i}", "q" * 70 + chr(97 + i) * 60, max_new_tokens=30) for i in range(3)]
+    ends = [end for _, end in await asyncio.gather(*(collect(engine, one) for one in asked))]
+    assert max(end.usage.cached_tokens for end in ends) <= 70
+    await assert_nobody_lives(engine)
+    assert engine.stats().cache.used_bytes == 0
+
+
 async def test_one_in_need_takes_the_blocks_of_the_less_urgent(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     ambient = {"text": "b" * 100, "max_new_tokens": 60, "priority": Priority.AMBIENT}
     expected = await collect(start(cache_bytes=0), ask(**ambient))

@@ -125,6 +125,17 @@ def test_an_aged_newcomer_never_interrupts_its_equals() -> None:
     assert _plan(scheduler, 20.0) == (["player"], None)
 
 
+def test_a_player_never_waits_for_the_place_of_an_aged_one() -> None:
+    old, player = _sequence("old", Priority.BACKGROUND, arrived=0.0), _sequence("player", arrived=20.0)
+    scheduler = _scheduler(old, player, running=1)
+    _start(old)
+    plan = scheduler.plan(20.0)
+    assert plan is not None
+    assert (plan.members, plan.preempted) == ((player,), (old,))
+    scheduler.max_running = 2
+    assert _plan(scheduler, 20.0) == (["old"], "player")
+
+
 def test_the_victim_is_the_least_urgent_holder_behind_the_one_in_need() -> None:
     player, nearby, idle = (
         _sequence("player"),

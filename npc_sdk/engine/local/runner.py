@@ -32,16 +32,15 @@ class Runner:
 
         Mutates: the sequence's lease and clock; the prefix cache.
         """
-        lease = sequence.lease
-        if lease is None:
-            lease = Lease(self._pool, self._prefix_cache, self._wide_until(sequence))
-            self._adopt(sequence, lease)
-            if not lease.fits(len(sequence.tokens)):
-                lease.release(sequence.tokens)
-                return False
-            sequence.lease = lease
-        elif sequence.pending_tokens > 1:
-            self._adopt(sequence, lease)
+        lease = sequence.lease or Lease(self._pool, self._prefix_cache, self._wide_until(sequence))
+        known = max(lease.length, sequence.seen_tokens)  # what it did itself before it gave way is no reuse
+        if sequence.pending_tokens > 1 or sequence.lease is None:
+            lease.adopt(sequence.tokens)
+        if sequence.lease is None and not lease.fits(len(sequence.tokens)):
+            lease.release(sequence.tokens)
+            return False
+        sequence.lease = lease
+        sequence.cached_tokens += max(0, min(lease.length, sequence.prompt_tokens) - known)
         if sequence.clock.started is None:
             sequence.clock.started = time.perf_counter()
         return lease.reserve(_chunk_end(sequence, chunk_tokens))
@@ -80,12 +79,6 @@ class Runner:
         self._prefix_cache.clear()
         self._pool.close()
         self._decoder.close()
-
-    def _adopt(self, sequence: Sequence, lease: Lease) -> None:
-        """Takes what others computed; what the sequence did itself, before it gave way, is not counted as reuse."""
-        known = max(lease.length, sequence.seen_tokens)
-        lease.adopt(sequence.tokens)
-        sequence.cached_tokens += max(0, min(lease.length, sequence.prompt_tokens) - known)
 
     def _wide_until(self, sequence: Sequence) -> int:
         """The position from which on a sequence takes the narrow kernel: its reply, and the last block of its prompt.

@@ -16,7 +16,7 @@ from npc_sdk.requests import Priority
 # gets many; 192, beside replies or of a lower class, is how long these or a player's next words wait.
 CHUNK_TOKENS = 512
 BUSY_CHUNK_TOKENS = 192
-AGEING_S = 5.0  # a request climbs one class for every so many seconds since it arrived, so that none waits for ever
+AGEING_S = 5.0  # a request climbs one class for every so many seconds since it arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,15 @@ class Scheduler:
         return next((one for one in reversed(behind) if one.lease is not None and one not in spared), None)
 
     def _ranked(self, now: float) -> list[Sequence]:
-        """The most urgent first; among equals those that hold blocks, which so are never taken for a newcomer."""
-        return sorted(self._live, key=lambda one: (self._class(one, now), one.lease is None, one.arrival))
+        """The most urgent first.
+
+        Age brings a share of the steps; a place among those that run goes to the higher priority all the same, and
+        among equals to who has it.
+        """
+        return sorted(
+            self._live,
+            key=lambda one: (self._class(one, now), one.request.priority, one.lease is None, one.arrival),
+        )
 
     def _chunk(self, prefill: Sequence | None, *, is_alone: bool) -> int:
         """Tokens that a prompt gets: many only where no reply and no player waits for the step to end."""

@@ -171,8 +171,8 @@ class Worker:
         """Forgets a sequence that ended and keeps its blocks for its like."""
         assert self._runner is not None
         self._runner.release(sequence)
-        self._scheduler.remove(sequence)
         self._recorder.requests.append(sequence.stats())
+        self._scheduler.remove(sequence)
 
     def _shut_down(self, cause: Exception | None) -> None:
         """Refuses new sequences, ends the open ones and lets the model go. cause is None for an ordinary close."""
