@@ -10,6 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from npc_sdk.engine.local.batch import Work
+from npc_sdk.engine.local.block_pool import BlockPool
 from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.kv_cache import KVCache
 from npc_sdk.errors import ModelFormatError, SettingsError
@@ -23,10 +25,22 @@ Note = Callable[[str, float], None]
 Load = Callable[..., Decoder]
 
 
+def _cache(decoder: Decoder) -> KVCache:
+    return KVCache(BlockPool(decoder.cache_shape, 4))
+
+
+def _pass(decoder: Decoder, ids: list[int], cache: KVCache) -> torch.Tensor:
+    """Tokens through the layers, behind what the cache holds."""
+    cache.reserve(cache.length + len(ids))
+    hidden = decoder.hidden(decoder.batch([Work(cache, ids)]), cache.pool)
+    cache.advance(len(ids))
+    return hidden
+
+
 @torch.inference_mode()
 def _all_logits(decoder: Decoder, ids: list[int], chunk: int = 10_000) -> torch.Tensor:
-    cache = KVCache(decoder.cache_shape)
-    rows = [decoder.hidden(ids[start : start + chunk], cache) for start in range(0, len(ids), chunk)]
+    cache = _cache(decoder)
+    rows = [_pass(decoder, ids[start : start + chunk], cache) for start in range(0, len(ids), chunk)]
     cache.check_integrity()
     return decoder.logits(torch.cat(rows))
 
@@ -63,19 +77,21 @@ def test_greedy_tokens_equal_those_of_transformers(zoo: Zoo, load: Load, kind: s
     expected = model.generate(
         torch.tensor([PROMPT]), max_new_tokens=40, do_sample=False, eos_token_id=None, pad_token_id=0
     )
-    tokens, cache = list(PROMPT), KVCache(decoder.cache_shape)
+    tokens, cache = list(PROMPT), _cache(decoder)
     with torch.inference_mode():
         for _ in range(40):
-            logits = decoder.logits(decoder.hidden(tokens[cache.length :], cache)[-1:])
+            logits = decoder.logits(_pass(decoder, tokens[cache.length :], cache)[-1:])
             tokens.append(int(logits.argmax()))
     assert tokens == expected[0].tolist()
     assert len(set(tokens[len(PROMPT) :])) > 5  # a reply, not one token over and over
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 89])
-def test_chunked_prefill_equals_whole_prefill(zoo: Zoo, load: Load, chunk: int) -> None:
-    decoder = load(zoo.int4("nemotron")[0], dtype="float32")
-    torch.testing.assert_close(_all_logits(decoder, PROMPT, chunk), _all_logits(decoder, PROMPT), rtol=0, atol=1e-4)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_chunked_prefill_equals_whole_prefill_bit_by_bit(zoo: Zoo, load: Load, chunk: int, dtype: str) -> None:
+    for folder in (zoo.int4("nemotron")[0], zoo.full("qwen2")[0]):
+        decoder = load(folder, dtype=dtype)
+        assert torch.equal(_all_logits(decoder, PROMPT, chunk), _all_logits(decoder, PROMPT))
 
 
 def test_bfloat16_stays_close_to_float32(zoo: Zoo, load: Load, note_figure: Note) -> None:

@@ -1,4 +1,4 @@
-"""The caches: growth, truncation, and the longest common prefix within a byte budget."""
+"""The pool, a sequence's blocks, and the tree that shares them: counts, copies, order of eviction."""
 
 from __future__ import annotations
 
@@ -7,128 +7,308 @@ import random
 import pytest
 import torch
 
-from npc_sdk.engine.local.kv_cache import BLOCK_TOKENS, CacheShape, KVCache
+from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, BlockPool, CacheShape, PoolFull
+from npc_sdk.engine.local.kv_cache import KVCache
+from npc_sdk.engine.local.lease import Lease
 from npc_sdk.engine.local.prefix_cache import PrefixCache, shared_prefix
 
 SHAPE = CacheShape(layers=2, kv_heads=2, head_dim=4, dtype=torch.float32, device=torch.device("cpu"))
-BLOCK_BYTES = BLOCK_TOKENS * SHAPE.token_bytes
 
 
 def _write(cache: KVCache, values: list[int]) -> None:
     """Appends tokens whose keys and values are the given numbers."""
     cache.reserve(cache.length + len(values))
-    rows = torch.tensor(values, dtype=torch.float32).view(1, -1, 1).expand(2, -1, 4)
+    slots = torch.tensor(cache.slots(cache.length, cache.length + len(values)))
+    rows = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1).expand(-1, 2, 4)
     for layer in range(SHAPE.layers):
-        cache.write(layer, rows + layer, -rows)
+        cache.pool.keys[layer][slots] = rows + layer
+        cache.pool.values[layer][slots] = -rows
     cache.advance(len(values))
 
 
 def _read(cache: KVCache) -> list[int]:
-    """The numbers that a cache holds, checked in both layers."""
-    nothing = torch.empty(2, 0, 4)
-    layers = [cache.write(layer, nothing, nothing) for layer in range(SHAPE.layers)]
+    """The numbers that a cache holds, checked in both layers and behind its end."""
+    layers = [cache.read(layer, cache.capacity) for layer in range(SHAPE.layers)]
     for layer, (keys, values) in enumerate(layers):
-        assert torch.equal(keys - layer, -values)
-    return [int(number) for number in layers[0][0][0, :, 0]]
+        assert torch.equal(keys[..., : cache.length, :] - layer, -values[..., : cache.length, :])
+        assert not values[..., cache.length :, :].any()
+    return [int(number) for number in layers[0][0][0, 0, : cache.length, 0]]
 
 
-def _cache(values: list[int]) -> KVCache:
-    cache = KVCache(SHAPE)
-    _write(cache, values)
-    return cache
+class Desk:
+    """A pool with its tree, and leases that fill with their own token numbers."""
+
+    def __init__(self, blocks: int, kept_blocks: int = 100) -> None:
+        self.pool = BlockPool(SHAPE, blocks)
+        self.tree = PrefixCache(self.pool, kept_blocks * SHAPE.block_bytes)
+
+    def lease(self, tokens: list[int], wide_until: int = 0, *, is_full: bool = True) -> Lease:
+        """One that holds what the tree has of these tokens and, if is_full, wrote and published the rest."""
+        lease = Lease(self.pool, self.tree, wide_until)
+        lease.adopt(tokens)
+        if is_full:
+            assert lease.reserve(len(tokens))
+            _write(lease.cache, tokens[lease.length :])
+            lease.publish(tokens)
+        lease.check_integrity()
+        return lease
+
+    def put(self, tokens: list[int], wide_until: int = 0) -> None:
+        """Has a sequence compute these tokens and end."""
+        self.lease(tokens, wide_until).release(tokens)
+        self.tree.check_integrity()
+
+    def found(self, tokens: list[int], wide_until: int = 0) -> int:
+        """How many of these tokens a new sequence would find, which must hold them."""
+        lease = self.lease([*tokens, -1], wide_until, is_full=False)
+        assert not lease.length or _read(lease.cache) == tokens[: lease.length]
+        count = lease.length
+        lease.discard()
+        self.tree.check_integrity()
+        return count
 
 
-def test_growth_keeps_what_was_written() -> None:
-    cache = KVCache(SHAPE)
-    tokens = list(range(BLOCK_TOKENS + 10))
+def _tokens(first: int, count: int) -> list[int]:
+    return list(range(first, first + count))
+
+
+def test_what_was_written_is_read_in_place_or_gathered() -> None:
+    pool = BlockPool(SHAPE, 6)
+    whole, other = KVCache(pool), KVCache(pool)
+    tokens = _tokens(1, 2 * BLOCK_TOKENS + 10)
     for start in range(0, len(tokens), 19):
-        _write(cache, tokens[start : start + 19])
-        cache.check_integrity()
-    assert _read(cache) == tokens
-    assert cache.byte_count == 2 * BLOCK_BYTES
+        _write(whole, tokens[start : start + 19])
+        _write(other, tokens[start : start + 19])
+    assert sorted(whole.blocks + other.blocks) == list(range(6))
+    scattered = KVCache(pool)
+    other.release()
+    whole.release()
+    places = [pool.allocate(None) for _ in range(6)]
+    for block in places[::2]:
+        pool.release(block)
+    _write(scattered, tokens)
+    assert sorted(scattered.blocks) == sorted(places[::2])
+    assert _read(scattered) == tokens
+    scattered.check_integrity()
+    pool.check_integrity()
 
 
-def test_truncate_forgets_and_writing_goes_on_from_there() -> None:
-    cache = _cache([1, 2, 3, 4])
-    cache.truncate(2)
-    _write(cache, [9])
-    assert _read(cache) == [1, 2, 9]
+def test_a_lone_sequence_lies_in_one_piece() -> None:
+    cache = KVCache(BlockPool(SHAPE, 5))
+    for start in range(0, 4 * BLOCK_TOKENS, 7):
+        _write(cache, _tokens(start, 7))
+    assert cache.blocks == [0, 1, 2, 3, 4]
+    keys, _ = cache.read(0, BLOCK_TOKENS)
+    assert keys.data_ptr() == cache.pool.keys[0].data_ptr()
 
 
-def test_a_copied_prefix_is_independent() -> None:
-    cache = _cache([1, 2, 3])
-    copy = cache.copy_prefix(2)
-    _write(copy, [7])
-    assert (_read(cache), _read(copy)) == ([1, 2, 3], [1, 2, 7])
+def test_two_that_grow_by_turns_leave_each_other_room() -> None:
+    pool = BlockPool(SHAPE, 16)
+    caches = [KVCache(pool), KVCache(pool)]
+    for turn in range(5 * BLOCK_TOKENS):
+        for cache in caches:
+            _write(cache, [turn])
+    for cache in caches:
+        assert cache.blocks == _tokens(cache.blocks[0], 5)
 
 
-def test_take_gives_the_longest_prefix_away() -> None:
-    cache = PrefixCache(10 * BLOCK_BYTES)
-    cache.put([1, 2, 9], _cache([1, 2, 9]))
-    cache.put([1, 2, 3, 4], _cache([1, 2, 3, 4]))
-    taken = cache.take([1, 2, 3, 8])
-    assert taken is not None
-    assert _read(taken) == [1, 2, 3]
-    assert len(cache) == 1
-    cache.check_integrity()
+def test_a_block_is_clean_when_it_is_handed_out_again() -> None:
+    pool = BlockPool(SHAPE, 1)
+    block = pool.allocate(None)
+    pool.keys[0].fill_(torch.nan)
+    pool.release(block)
+    pool.allocate(None)
+    assert not pool.keys[0].any()
 
 
-def test_take_copies_from_an_entry_that_is_mostly_another_conversation() -> None:
-    cache = PrefixCache(10 * BLOCK_BYTES)
-    cache.put([1, 2, 3, 4, 5, 6], _cache([1, 2, 3, 4, 5, 6]))
-    taken = cache.take([1, 2, 8])
-    assert taken is not None
-    assert _read(taken) == [1, 2]
-    assert len(cache) == 1
-    cache.check_integrity()
+def test_a_full_pool_says_so() -> None:
+    pool = BlockPool(SHAPE, 2)
+    held = [pool.allocate(None), pool.allocate(None)]
+    with pytest.raises(PoolFull, match="2 blocks"):
+        pool.allocate(None)
+    pool.retain(held[0])
+    pool.release(held[0])
+    with pytest.raises(PoolFull):
+        pool.allocate(None)
+    pool.release(held[0])
+    assert pool.allocate(None) == held[0]
+    pool.check_integrity()
 
 
-@pytest.mark.parametrize("tokens", [[], [9], [9, 1, 2]], ids=["empty", "other", "not at the front"])
-def test_take_without_a_common_prefix_gives_nothing(tokens: list[int]) -> None:
-    cache = PrefixCache(10 * BLOCK_BYTES)
-    cache.put([1, 2], _cache([1, 2]))
-    assert cache.take(tokens) is None
-    assert len(cache) == 1
+def test_running_sequences_share_full_blocks_and_copy_the_last() -> None:
+    desk = Desk(8)
+    tokens = _tokens(1, 2 * BLOCK_TOKENS + 5)
+    first = desk.lease(tokens)
+    second = desk.lease([*tokens[: 2 * BLOCK_TOKENS], 900, 901])
+    assert second.cache.blocks[:2] == first.cache.blocks[:2]
+    assert second.cache.blocks[2] != first.cache.blocks[2]
+    first.release(tokens)
+    third = desk.lease([*tokens, 7])
+    assert third.cache.blocks[:2] == second.cache.blocks[:2]
+    assert _read(third.cache) == [*tokens, 7]  # its third block is a copy with one token more
+    assert _read(second.cache) == [*tokens[: 2 * BLOCK_TOKENS], 900, 901]
+    for lease, held in ((second, [*tokens[: 2 * BLOCK_TOKENS], 900, 901]), (third, [*tokens, 7])):
+        lease.release(held)
+    desk.tree.check_integrity()
+    assert desk.pool.free_blocks == 8 - desk.tree.kept_blocks
 
 
-def test_the_least_recently_used_goes_first() -> None:
-    cache = PrefixCache(2 * BLOCK_BYTES)
-    for first in (1, 2, 3):
-        cache.put([first, 0], _cache([first, 0]))
-        cache.check_integrity()
-    assert cache.take([1, 0]) is None
-    assert cache.take([2, 0]) is not None
+def test_one_finds_what_another_computed_since_its_last_step() -> None:
+    desk = Desk(8)
+    tokens = _tokens(1, 3 * BLOCK_TOKENS)
+    late = Lease(desk.pool, desk.tree, 0)
+    late.adopt(tokens)
+    assert late.length == 0
+    early = desk.lease(tokens[: 2 * BLOCK_TOKENS])
+    late.adopt(tokens)
+    assert late.cache.blocks == early.cache.blocks
 
 
-def test_a_budget_of_nothing_keeps_nothing() -> None:
-    cache = PrefixCache(0)
-    cache.put([1], _cache([1]))
-    assert (len(cache), cache.byte_count) == (0, 0)
+def test_what_is_computed_twice_is_kept_once() -> None:
+    desk = Desk(8)
+    tokens = _tokens(1, BLOCK_TOKENS + 3)
+    leases = [Lease(desk.pool, desk.tree, 0) for _ in range(2)]
+    for lease in leases:
+        assert lease.reserve(len(tokens))
+        _write(lease.cache, tokens)
+        lease.publish(tokens)
+    assert leases[1].cache.blocks[0] == leases[0].cache.blocks[0]
+    assert _read(leases[1].cache) == tokens
+    assert desk.pool.free_blocks == 5
+    for lease in leases:
+        lease.check_integrity()
+        lease.release(tokens)
+        desk.tree.check_integrity()
+    assert desk.tree.kept_blocks == 2
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked", "found"),
+    [
+        ([1, 2, 3, 4], [1, 2, 3, 4, 5], 4),
+        ([1, 2, 3, 4], [1, 2, 9], 2),
+        ([1, 2], [9, 1, 2], 0),
+        ([1, 2], [], 0),
+        (_tokens(0, 150), _tokens(0, 200), 150),
+        (_tokens(0, 150), _tokens(0, 100), 100),
+        (_tokens(0, 150), [*_tokens(0, 140), 7, 8], 140),
+        (_tokens(0, 128), _tokens(0, 200), 128),
+    ],
+    ids=[
+        "longer",
+        "branch",
+        "not at the front",
+        "empty",
+        "over blocks",
+        "inside a block",
+        "late branch",
+        "whole blocks",
+    ],
+)
+def test_the_longest_prefix_is_found(kept: list[int], asked: list[int], found: int) -> None:
+    desk = Desk(8)
+    desk.put(kept)
+    assert desk.found(asked) == found
+
+
+def test_what_another_kernel_computed_is_not_taken() -> None:
+    desk = Desk(8)
+    tokens = _tokens(0, 2 * BLOCK_TOKENS)
+    desk.put(tokens, wide_until=BLOCK_TOKENS)
+    assert desk.found(tokens, wide_until=BLOCK_TOKENS) == 2 * BLOCK_TOKENS
+    assert desk.found(tokens, wide_until=2 * BLOCK_TOKENS) == BLOCK_TOKENS
+    assert desk.found(tokens, wide_until=0) == 0
+    desk.put(tokens, wide_until=0)
+    assert desk.found(tokens, wide_until=0) == 2 * BLOCK_TOKENS
+
+
+def test_the_least_recently_used_goes_first_and_leaves_before_their_parents() -> None:
+    desk = Desk(8)
+    old, new = _tokens(0, 2 * BLOCK_TOKENS), _tokens(1000, 2 * BLOCK_TOKENS)
+    desk.put(old)
+    desk.put(new)
+    assert desk.tree.evict()
+    assert (desk.found(old), desk.found(new)) == (BLOCK_TOKENS, 2 * BLOCK_TOKENS)
+    assert desk.found(old) == BLOCK_TOKENS  # now the recent one
+    assert desk.tree.evict()
+    assert (desk.found(old), desk.found(new)) == (BLOCK_TOKENS, BLOCK_TOKENS)
+    assert desk.tree.evictions == 2
+
+
+def test_eviction_never_takes_what_runs() -> None:
+    desk = Desk(3)
+    tokens = _tokens(0, 2 * BLOCK_TOKENS)
+    desk.put(tokens)
+    running = desk.lease(tokens, is_full=False)
+    assert running.length == 2 * BLOCK_TOKENS - 1
+    held = list(running.cache.blocks)
+    other = Lease(desk.pool, desk.tree, 0)
+    assert other.reserve(BLOCK_TOKENS)  # the tree's second block had been copied, not shared
+    assert not other.reserve(2 * BLOCK_TOKENS)
+    assert running.cache.blocks == held
+    assert _read(running.cache) == tokens[:-1]
+    desk.tree.check_integrity()
+
+
+def test_the_budget_bounds_what_is_kept() -> None:
+    desk = Desk(8, kept_blocks=2)
+    desk.put(_tokens(0, 3 * BLOCK_TOKENS + 1))
+    assert desk.tree.byte_count == 2 * SHAPE.block_bytes
+    assert desk.found(_tokens(0, 300)) == 2 * BLOCK_TOKENS
+    nothing = Desk(8, kept_blocks=0)
+    nothing.put(_tokens(0, 100))
+    assert (len(nothing.tree), nothing.tree.byte_count, nothing.pool.free_blocks) == (0, 0, 8)
 
 
 def test_a_longer_run_of_the_same_tokens_replaces_the_shorter() -> None:
-    cache = PrefixCache(10 * BLOCK_BYTES)
+    desk = Desk(8)
     for tokens in ([1, 2], [1, 2, 3], [1]):
-        cache.put(tokens, _cache(tokens))
-    assert len(cache) == 1
-    taken = cache.take([1, 2, 3, 4])
-    assert taken is not None
-    assert taken.length == 3
+        desk.put(tokens)
+    assert len(desk.tree) == 1
+    assert desk.found([1, 2, 3, 4]) == 3
+
+
+def test_what_a_failed_step_published_is_forgotten() -> None:
+    desk = Desk(8)
+    tokens = _tokens(0, 3 * BLOCK_TOKENS)
+    desk.put(tokens[:BLOCK_TOKENS])
+    bad = desk.lease(tokens)
+    reader = desk.lease([*tokens, 1])
+    bad.discard()
+    desk.tree.check_integrity()
+    assert desk.found(tokens) == BLOCK_TOKENS
+    reader.publish([*tokens, 1])
+    reader.release([*tokens, 1])
+    desk.tree.check_integrity()
+    assert desk.pool.free_blocks == 7
 
 
 def test_random_use_stays_whole() -> None:
     rng = random.Random(5)
-    cache = PrefixCache(4 * BLOCK_BYTES)
+    desk = Desk(14, kept_blocks=9)
+    live: list[tuple[Lease, list[int]]] = []
     hits = 0
-    for _ in range(300):
-        prompt = [rng.randrange(3) for _ in range(rng.randrange(1, 12))]
-        taken = cache.take(prompt) or KVCache(SHAPE)
-        hits += taken.length > 0
-        assert _read(taken) == prompt[: taken.length]
-        _write(taken, prompt[taken.length :])
-        cache.put(prompt, taken)
-        cache.check_integrity()
-    assert hits > 100
+    for _ in range(400):
+        if live and (len(live) == 3 or rng.random() < 0.5):
+            lease, tokens = live.pop(rng.randrange(len(live)))
+            lease.discard() if rng.random() < 0.1 else lease.release(tokens)
+        else:
+            tokens = [number for _ in range(3) for number in [rng.randrange(2)] * rng.randrange(1, 80)]
+            lease = desk.lease(tokens, is_full=False)
+            hits += lease.length > 0
+            if lease.reserve(len(tokens)):
+                _write(lease.cache, tokens[lease.length :])
+                lease.publish(tokens)
+            live.append((lease, tokens))
+        desk.tree.check_integrity()
+        for lease, tokens in live:
+            lease.check_integrity()
+            assert _read(lease.cache) == tokens[: lease.length]
+    for lease, tokens in live:
+        lease.release(tokens)
+    desk.tree.clear()
+    assert desk.pool.free_blocks == 14
+    assert hits > 50
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,14 @@ def test_wrong_settings_are_refused(start: Start, options: dict[str, Any]) -> No
         start(**options)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"queue": 0}, {"running": 0}, {"chunk_tokens": 0}, {"busy_chunk_tokens": -1}, {"ageing_s": 0.0}], ids=str
+)
+def test_wrong_limits_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=f"limits.{next(iter(wrong))}"):
+        Limits(**wrong)
+
+
 def test_a_tokenizer_from_another_folder(zoo: Zoo, tmp_path: Any) -> None:
     bare, other = tmp_path / "bare", tmp_path / "words"
     bare.mkdir(), other.mkdir()

@@ -12,8 +12,11 @@ import pytest
 import torch
 
 from npc_sdk.engine.interface import Generated
+from npc_sdk.engine.local.batch import Batch
+from npc_sdk.engine.local.block_pool import BlockPool
 from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.engine import Limits
+from npc_sdk.engine.local.scheduler import Scheduler
 from npc_sdk.errors import (
     DuplicateRequest,
     EngineCrashed,
@@ -86,12 +89,12 @@ async def test_a_deadline_ends_the_reply(start: Start, monkeypatch: pytest.Monke
 
 async def test_a_failing_step_ends_its_request_only(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = start()
-    hidden = Decoder.hidden
+    hidden, boom = Decoder.hidden, encode("boom!")
 
-    def break_on_marker(self: Decoder, ids: list[int], cache: Any) -> torch.Tensor:
-        if list(ids) == encode("boom!"):
+    def break_on_marker(self: Decoder, batch: Batch, pool: BlockPool) -> torch.Tensor:
+        if any(batch.ids[at : at + len(boom)] == boom for at in range(len(batch.ids))):
             raise MemoryError("no room")
-        return hidden(self, ids, cache)
+        return hidden(self, batch, pool)
 
     monkeypatch.setattr(Decoder, "hidden", break_on_marker)
     good, bad = await asyncio.gather(
@@ -118,10 +121,10 @@ async def test_a_scheduler_that_breaks_ends_everything_with_an_error(
 ) -> None:
     engine = start()
 
-    def broken() -> None:
+    def broken(*_args: object) -> None:
         raise ValueError("ours")
 
-    monkeypatch.setattr(engine._worker._scheduler, "schedule", broken)
+    monkeypatch.setattr(Scheduler, "plan", broken)
     with pytest.raises(EngineCrashed, match="ValueError: ours"):
         await collect(engine, ask())
     with pytest.raises(EngineCrashed, match="closed"):

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import torch
 
+from npc_sdk.engine.local.batch import Batch, Work
+from npc_sdk.engine.local.block_pool import BlockPool, CacheShape
 from npc_sdk.engine.local.config import ModelConfig
-from npc_sdk.engine.local.kv_cache import CacheShape, KVCache
-from npc_sdk.engine.local.layers import Embedding, Linear, Norm, Rotary, attend, causal_mask, rotate
+from npc_sdk.engine.local.int4 import Int4Linear
+from npc_sdk.engine.local.layers import Embedding, Linear, Norm, Rotary, attend, rotate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What all layers share while some tokens pass through."""
+    """What all layers share while some rows pass through."""
 
     cos: torch.Tensor
     sin: torch.Tensor
-    mask: torch.Tensor | None
-    cache: KVCache
+    batch: Batch
+    pool: BlockPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,25 @@ class Decoder:
         """Lets the embedding's file go; the decoder cannot step any more."""
         self.embedding.close()
 
-    def hidden(self, ids: Sequence[int], cache: KVCache) -> torch.Tensor:
-        """Passes tokens through all layers. Mutates: cache, which then holds them too. Shapes: (tokens, hidden)."""
-        past, tokens = cache.length, len(ids)
-        cache.reserve(past + tokens)
-        cos, sin = self.rotary.angles(past, tokens, self.cache_shape.dtype)
-        step = Step(cos, sin, causal_mask(past, tokens, self.cache_shape.device), cache)
-        x = self.embedding(ids)
+    @property
+    def has_wide(self) -> bool:
+        """Whether long prompts can take a faster kernel, with another rounding, than single tokens."""
+        block = self.blocks[0]
+        return any(isinstance(p, Int4Linear) and p.has_wide for p in (block.qkv, block.out, block.up, block.down))
+
+    def batch(self, works: Sequence[Work]) -> Batch:
+        """Lays out one step."""
+        return Batch.of(works, self.cache_shape, self.config.heads // self.config.kv_heads)
+
+    def hidden(self, batch: Batch, pool: BlockPool) -> torch.Tensor:
+        """Passes rows through all layers. Mutates: the pool, at the rows' slots. Shapes: (rows, hidden)."""
+        cos, sin = self.rotary.angles(batch.positions, batch.last_position)
+        step = Step(cos, sin, batch, pool)
+        x = self.embedding(batch.ids)
         for index, block in enumerate(self.blocks):
             x = x + self._attention(block, index, x, step)
-            x = x + block.down(block.activation(block.up(block.mlp_norm(x))))
-        cache.advance(tokens)
+            up = block.activation(block.up(block.mlp_norm(x), batch.wide_rows))
+            x = x + block.down(up, batch.wide_rows)
         return x
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -78,10 +88,15 @@ class Decoder:
         return self.head(self.final_norm(hidden))
 
     def _attention(self, block: Block, index: int, x: torch.Tensor, step: Step) -> torch.Tensor:
-        """One layer's attention over the cache and these tokens. Mutates: the cache's layer."""
-        c = self.config
-        parts = block.qkv(block.attention_norm(x)).view(x.shape[0], -1, c.head_dim).transpose(0, 1)
-        query, key, value = torch.split(parts, [c.heads, c.kv_heads, c.kv_heads])  # (heads, tokens, head_dim)
-        query, key = rotate(query, step.cos, step.sin), rotate(key, step.cos, step.sin)
-        keys, values = step.cache.write(index, key, value)
-        return block.out(attend(query, keys, values, step.mask))
+        """One layer's attention, each sequence over its own blocks. Mutates: the pool's layer."""
+        c, batch = self.config, step.batch
+        parts = block.qkv(block.attention_norm(x), batch.wide_rows).view(x.shape[0], -1, c.head_dim)
+        query, key, value = torch.split(parts, [c.heads, c.kv_heads, c.kv_heads], dim=1)  # (rows, heads, head_dim)
+        rotate(parts[:, : c.heads + c.kv_heads], step.cos, step.sin)
+        step.pool.keys[index].index_copy_(0, batch.slots, key)
+        step.pool.values[index].index_copy_(0, batch.slots, value)
+        out = x.new_empty(x.shape[0], c.heads * c.head_dim)
+        for span in batch.spans:
+            keys, values = span.cache.read(index, span.key_tokens)
+            out[span.rows] = attend(query[span.rows], keys, values, span.mask)
+        return block.out(out, batch.wide_rows)

@@ -18,14 +18,16 @@ from npc_sdk.decoding.detokenize import Detokenizer
 from npc_sdk.decoding.sampling import check_sampling
 from npc_sdk.engine.interface import EngineInfo, EngineItem, Generated
 from npc_sdk.engine.local import DEFAULT_CACHE_BYTES
+from npc_sdk.engine.local.block_pool import BlockPool, blocks_for
 from npc_sdk.engine.local.config import ModelConfig, load_config
 from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.loader import Progress, load_decoder
 from npc_sdk.engine.local.prefix_cache import PrefixCache
 from npc_sdk.engine.local.profile import find_stops, read_profile
-from npc_sdk.engine.local.runner import CHUNK_TOKENS, Runner
-from npc_sdk.engine.local.scheduler import Scheduler
+from npc_sdk.engine.local.runner import Runner
+from npc_sdk.engine.local.scheduler import AGEING_S, BUSY_CHUNK_TOKENS, CHUNK_TOKENS, Scheduler
 from npc_sdk.engine.local.sequence import EndRules, Sequence
+from npc_sdk.engine.local.stats import EngineStats
 from npc_sdk.engine.local.tokenizer import ModelTokenizer
 from npc_sdk.engine.local.worker import Worker
 from npc_sdk.errors import (
@@ -42,11 +44,24 @@ from npc_sdk.requests import GenerateRequest, Segment
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one engine takes on. Units: queue and running in requests; running ones hold a cache each."""
+    """How much one engine takes on. Units: queue and running in requests; running ones hold blocks of the cache.
+
+    busy_chunk_tokens is what a prompt gets of a step beside replies under way, and one of a class below the player's.
+    """
 
     queue: int = 64
     running: int = 8
     chunk_tokens: int = CHUNK_TOKENS
+    busy_chunk_tokens: int = BUSY_CHUNK_TOKENS
+    ageing_s: float = AGEING_S
+
+    def __post_init__(self) -> None:
+        """Raises: SettingsError."""
+        for name in ("queue", "running", "chunk_tokens", "busy_chunk_tokens"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"limits.{name} is {getattr(self, name)!r}", hint="1 or more")
+        if self.ageing_s <= 0:
+            raise SettingsError(f"limits.ageing_s is {self.ageing_s!r}", hint="above 0; a large number for no ageing")
 
 
 DEFAULT_LIMITS = Limits()
@@ -69,9 +84,13 @@ class LocalEngine:
         self._rules = rules
         self._limits = limits
         self._open: dict[str, Sequence] = {}
-        self.prefix_cache = PrefixCache(cache_bytes)
-        runner = Runner(decoder, self.prefix_cache, chunk_tokens=limits.chunk_tokens)
-        self._worker = Worker(runner, Scheduler(limits.running))
+        shape = decoder.cache_shape
+        # At least one whole window and a block to copy into, so that whatever is accepted can run alone.
+        blocks = max(cache_bytes // shape.block_bytes, blocks_for(info.context_tokens) + 1)
+        pool = BlockPool(shape, blocks)
+        self.prefix_cache = PrefixCache(pool, cache_bytes)
+        scheduler = Scheduler(limits.running, limits.chunk_tokens, limits.busy_chunk_tokens, limits.ageing_s)
+        self._worker = Worker(Runner(decoder, pool, self.prefix_cache), scheduler)
 
     @classmethod
     def load(
@@ -90,6 +109,9 @@ class LocalEngine:
         on_progress: Progress | None = None,
     ) -> LocalEngine:
         """Loads a model folder; blocks for as long as that takes. tokenizer names another folder to take it from.
+
+        cache_bytes is what may be kept of ended replies. Running ones share that room, or one whole window where that
+        is more; what does not fit waits.
 
         Mutates: torch's thread count for the whole process, where threads is given.
         Raises: SettingsError, ModelFormatError.
@@ -152,6 +174,10 @@ class LocalEngine:
         if sequence is not None:
             sequence.is_cancelled = True
             self._worker.wake()
+
+    def stats(self) -> EngineStats:
+        """What the engine did so far: cache, batches, and the requests that ended last."""
+        return self._worker.stats(self.prefix_cache.stats)
 
     async def close(self) -> None:
         """Frees the model. Streams still open end with EngineCrashed."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from npc_sdk.engine.local import page_memory
+from npc_sdk.engine.local import int4_wide, page_memory
 from npc_sdk.errors import ModelFormatError
 
 GROUP_SIZES = (32, 64, 128)
@@ -119,17 +119,33 @@ class Int4Linear:
         self._group_size = packed_columns(packed) // scales_and_zeros.shape[0]
         self._rows = rows
         self._bias = bias
+        self._has_wide = self.has_wide
 
     @property
     def byte_count(self) -> int:
         """Bytes of weights that a decode step reads."""
         return self._packed.nbytes + self._scales_and_zeros.nbytes
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        op = torch.ops.aten._weight_int4pack_mm if x.is_cuda else torch.ops.aten._weight_int4pack_mm_for_cpu
-        y: torch.Tensor = op(x.contiguous(), self._packed, self._group_size, self._scales_and_zeros)
+    @property
+    def has_wide(self) -> bool:
+        """Whether rows can take the wide kernel."""
+        is_plain = self._packed.device.type == "cpu" and self._scales_and_zeros.dtype == torch.bfloat16
+        return is_plain and int4_wide.fits(self._packed.shape[0])
+
+    def __call__(self, x: torch.Tensor, wide_rows: int = 0) -> torch.Tensor:
+        if wide_rows and self._has_wide:
+            wide = int4_wide.multiply(x[:wide_rows], self._packed, self._scales_and_zeros)
+            y = wide if wide_rows == x.shape[0] else torch.cat((wide, self._narrow(x[wide_rows:])))
+        else:
+            y = self._narrow(x)
         y = y[:, : self._rows]
         return y if self._bias is None else y + self._bias
+
+    def _narrow(self, x: torch.Tensor) -> torch.Tensor:
+        """The int4 kernel's product."""
+        op = torch.ops.aten._weight_int4pack_mm if x.is_cuda else torch.ops.aten._weight_int4pack_mm_for_cpu
+        y: torch.Tensor = op(x.contiguous(), self._packed, self._group_size, self._scales_and_zeros)
+        return y
 
     @classmethod
     def pack(

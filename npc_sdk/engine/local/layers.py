@@ -15,14 +15,21 @@ import torch.nn.functional as F
 
 from npc_sdk.engine.local.config import Llama3Scaling, RopeConfig
 
+ROTARY_STEP = 1024
+
 
 class Linear(Protocol):
-    """A projection, in any precision. Shapes: (tokens, columns) to (tokens, rows)."""
+    """A projection, in any precision; a row's result does not depend on the rows beside it.
+
+    wide_rows at the front may take a kernel for many rows, with another rounding.
+
+    Shapes: (tokens, columns) to (tokens, rows).
+    """
 
     @property
     def byte_count(self) -> int: ...
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor: ...
+    def __call__(self, x: torch.Tensor, wide_rows: int = 0) -> torch.Tensor: ...
 
 
 class Norm(Protocol):
@@ -51,8 +58,11 @@ class FloatLinear:
         """Bytes of weights that a decode step reads."""
         return self.weight.nbytes
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return F.linear(x, self.weight, self.bias)
+    def __call__(self, x: torch.Tensor, wide_rows: int = 0) -> torch.Tensor:  # noqa: ARG002 - one kernel for all
+        padding = stable_rows(x) - x.shape[0]
+        if not padding:
+            return F.linear(x, self.weight, self.bias)
+        return F.linear(F.pad(x, (0, 0, 0, padding)), self.weight, self.bias)[: x.shape[0]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +102,51 @@ def swiglu(gate_and_up: torch.Tensor) -> torch.Tensor:
     return F.silu(gate) * up
 
 
-class Rotary:
-    """Rotate-half positions on the first dims of each head."""
+def stable_rows(x: torch.Tensor) -> int:
+    """To how many rows a product must be padded so that the number of rows does not change its rounding.
 
-    def __init__(self, rope: RopeConfig, device: torch.device) -> None:
+    bfloat16 needs no more. float32 (MKL, seen with 1 and 2 threads) takes other kernels where a thread's share of the
+    rows leaves fewer than 4 over; from 64 rows on it shares out columns instead.
+    """
+    rows = x.shape[0]
+    if x.dtype != torch.float32 or x.is_cuda or rows >= 64:
+        return rows
+    multiple = 4 * torch.get_num_threads()
+    return -(-rows // multiple) * multiple
+
+
+class Rotary:
+    """Rotate-half positions on the first dims of each head, from tables that grow with the longest sequence."""
+
+    def __init__(self, rope: RopeConfig, device: torch.device, dtype: torch.dtype) -> None:
         frequencies = rope.theta ** -(torch.arange(0, rope.dims, 2, dtype=torch.float) / rope.dims)
         if rope.scaling:
             frequencies = stretch_llama3(frequencies, rope.scaling)
         self._frequencies = frequencies.to(device)
+        self._cos = self._sin = torch.empty(0, rope.dims, dtype=dtype, device=device)
 
-    def angles(self, first: int, count: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cosines and sines for positions from first on, shared by all layers. Shapes: both (tokens, dims)."""
-        positions = torch.arange(first, first + count, dtype=torch.float, device=self._frequencies.device)
+    def angles(self, positions: torch.Tensor, last: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cosines and sines, shared by all layers; last is the largest position. Shapes: both (tokens, 1, dims)."""
+        while last >= self._cos.shape[0]:
+            self._grow()
+        return self._cos[positions][:, None], self._sin[positions][:, None]
+
+    def _grow(self) -> None:
+        """Adds the next positions, in steps of one size. Mutates: the tables."""
+        first = self._cos.shape[0]
+        device = self._frequencies.device
+        positions = torch.arange(first, first + ROTARY_STEP, dtype=torch.float, device=device)
         angles = torch.outer(positions, self._frequencies).repeat(1, 2)
-        return angles.cos().to(dtype), angles.sin().to(dtype)
+        self._cos = torch.cat((self._cos, angles.cos().to(self._cos.dtype)))
+        self._sin = torch.cat((self._sin, angles.sin().to(self._sin.dtype)))
 
 
-def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Applies positions. Shapes: x (heads, tokens, head_dim); cos and sin (tokens, dims)."""
-    dims = cos.shape[-1]
-    turned, rest = x[..., :dims], x[..., dims:]
+def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> None:
+    """Applies positions in place. Mutates: x. Shapes: x (tokens, heads, head_dim); cos and sin (tokens, 1, dims)."""
+    turned = x[..., : cos.shape[-1]]
     left, right = turned.chunk(2, dim=-1)
-    turned = turned * cos + torch.cat((-right, left), dim=-1) * sin
-    return turned if not rest.shape[-1] else torch.cat((turned, rest), dim=-1)
+    crossed = torch.cat((-right, left), dim=-1)
+    turned.mul_(cos).add_(crossed.mul_(sin))
 
 
 def stretch_llama3(frequencies: torch.Tensor, scaling: Llama3Scaling) -> torch.Tensor:
@@ -128,25 +160,17 @@ def stretch_llama3(frequencies: torch.Tensor, scaling: Llama3Scaling) -> torch.T
     return frequencies * (kept + (1 - kept) / scaling.factor)
 
 
-def attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Grouped-query attention; the queries are the last tokens of the keys.
+def attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Grouped-query attention: the heads of a group become query rows, so that one read of the keys serves them all.
 
-    Shapes: query (heads, tokens, head_dim); keys, values (kv_heads, past + tokens, head_dim); result
-    (tokens, heads × head_dim); mask (tokens, past + tokens), None for one token or for no past.
+    Shapes: query (tokens, heads, head_dim); keys, values (1, kv_heads, key_tokens, head_dim); mask (query rows of a
+    key-value head, with padding, key_tokens); result (tokens, heads × head_dim).
     """
-    heads, tokens, head_dim = query.shape
-    if tokens == 1:  # the heads of a group become query rows: one read of the keys serves them all
-        grouped = query.view(1, keys.shape[0], -1, head_dim)
-        return F.scaled_dot_product_attention(grouped, keys[None], values[None]).reshape(1, heads * head_dim)
-    out = F.scaled_dot_product_attention(
-        query[None], keys[None], values[None], attn_mask=mask, is_causal=mask is None, enable_gqa=True
-    )
-    return out[0].transpose(0, 1).reshape(tokens, heads * head_dim)
-
-
-def causal_mask(past: int, tokens: int, device: torch.device) -> torch.Tensor | None:
-    """Which keys each query may see; None where attend() needs no mask. Shapes: (tokens, past + tokens) bool."""
-    if tokens == 1 or past == 0:
-        return None
-    last_key = torch.arange(past, past + tokens, device=device)
-    return torch.arange(past + tokens, device=device)[None] <= last_key[:, None]
+    tokens, heads, head_dim = query.shape
+    kv_heads = keys.shape[1]
+    rows = tokens * heads // kv_heads
+    grouped = query.view(tokens, kv_heads, -1, head_dim).transpose(0, 1).reshape(1, kv_heads, rows, head_dim)
+    if rows < mask.shape[0]:
+        grouped = F.pad(grouped, (0, 0, 0, mask.shape[0] - rows))
+    out = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=mask)[0, :, :rows]
+    return out.reshape(kv_heads, tokens, -1, head_dim).transpose(0, 1).reshape(tokens, heads * head_dim)

@@ -12,11 +12,11 @@ from typing import TypeAlias
 import torch
 
 from npc_sdk.engine.local import page_memory
+from npc_sdk.engine.local.block_pool import CacheShape
 from npc_sdk.engine.local.checkpoint import Checkpoint
 from npc_sdk.engine.local.config import ModelConfig, load_config
 from npc_sdk.engine.local.decoder import Block, Decoder
 from npc_sdk.engine.local.int4 import GROUP_SIZES, Int4Linear, Int4Rows, padded_rows
-from npc_sdk.engine.local.kv_cache import CacheShape
 from npc_sdk.engine.local.layers import (
     Embedding,
     FloatLinear,
@@ -114,7 +114,7 @@ class _Loader:
             blocks=tuple(blocks),
             final_norm=self._norm(FINAL_NORM),
             head=head,
-            rotary=Rotary(c.rope, self._device),
+            rotary=Rotary(c.rope, self._device, self._dtype),
         )
         self._check_all_used()
         return decoder

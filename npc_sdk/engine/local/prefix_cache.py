@@ -1,84 +1,184 @@
-"""Caches of sequences that ended, kept for the next prompt that begins with the same tokens.
+"""Which blocks hold which tokens: a tree of blocks, each child going on where its parent ends.
 
-Least recently used ones go first once the byte budget is full. Owned by the runner.
+Running sequences share full blocks through it as soon as these are computed; ended ones leave theirs behind until the
+budget or the pool wants them back, the least recently used first. Owned by the runner.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from npc_sdk.engine.local.kv_cache import KVCache
+from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, BlockPool
+from npc_sdk.engine.local.stats import CacheStats
+
+# A block's tokens and whether the wide kernel computed them: the two kernels round differently.
+Key: TypeAlias = tuple[tuple[int, ...], bool]
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A block in the tree; only a leaf may hold fewer than BLOCK_TOKENS. block -1 marks the root."""
+
+    key: Key
+    block: int
+    parent: Node | None
+    children: dict[Key, Node] = field(default_factory=dict)
+    is_linked: bool = True
+
+    def __iter__(self) -> Iterator[Node]:
+        """This node and all below it."""
+        yield self
+        for child in self.children.values():
+            yield from child
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    tokens: tuple[int, ...]
-    cache: KVCache
+class Match:
+    """What the tree has of a prompt: full blocks, then the first tokens of one more to copy."""
+
+    full: tuple[Node, ...] = ()
+    partial: Node | None = None
+    partial_tokens: int = 0
 
 
 class PrefixCache:
-    """Keeps at most cache_bytes. A budget of 0 keeps nothing."""
+    """Keeps at most cache_bytes that no running sequence uses. A budget of 0 keeps nothing."""
 
-    def __init__(self, cache_bytes: int) -> None:
+    def __init__(self, pool: BlockPool, cache_bytes: int) -> None:
+        self._pool = pool
         self._budget = cache_bytes
-        self._entries: list[_Entry] = []  # least recently used first
+        self.root = Node(((), False), -1, None)
+        self._recent: dict[Node, None] = {}  # every node, least recently used first
+        self.evictions = 0
 
     @property
     def byte_count(self) -> int:
-        """Bytes held now."""
-        return sum(entry.cache.byte_count for entry in self._entries)
+        """Bytes kept for later: what nobody but this cache holds."""
+        return self.kept_blocks * self._pool.shape.block_bytes
+
+    @property
+    def kept_blocks(self) -> int:
+        """Blocks that could be evicted, one after the other."""
+        return sum(self._pool.references(node.block) == 1 for node in tuple(self._recent))
+
+    @property
+    def stats(self) -> CacheStats:
+        """The pool's use; may be read on any thread."""
+        size, kept = self._pool.shape.block_bytes, self.kept_blocks
+        used = self._pool.blocks - self._pool.free_blocks - kept
+        return CacheStats(self._pool.blocks * size, used * size, kept * size, self.evictions)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._recent)
 
-    def put(self, tokens: Sequence[int], cache: KVCache) -> None:
-        """Takes over a cache that holds exactly these tokens. Mutates: entries; drops what no longer fits."""
-        assert cache.length == len(tokens), f"cache of {cache.length} tokens under {len(tokens)} names"
-        entry = _Entry(tuple(tokens), cache)
-        if not tokens or cache.byte_count > self._budget:
-            return
-        self._entries = [kept for kept in self._entries if not _begins(entry.tokens, kept.tokens)]
-        if not any(_begins(kept.tokens, entry.tokens) for kept in self._entries):
-            self._entries.append(entry)
-        while self.byte_count > self._budget:
-            self._entries.pop(0)
+    def match(self, tokens: Sequence[int], *, wide_until: int = 0, start: Node | None = None, at: int = 0) -> Match:
+        """The longest prefix of tokens that is held, computed by the kernels that this prompt would take.
 
-    def take(self, tokens: Sequence[int]) -> KVCache | None:
-        """A cache with the longest prefix that some entry shares, now the caller's own; None where nothing matches.
-
-        An entry that mostly matches is given away: its rest is a turn that is over. From others the prefix is copied.
+        start and at continue a match: the node of the block that ends at position at. Mutates: what is recent.
         """
-        best, shared = self._longest(tokens)
-        if best is None:
+        node, full = start or self.root, []
+        while at + BLOCK_TOKENS <= len(tokens):
+            key = (tuple(tokens[at : at + BLOCK_TOKENS]), at + BLOCK_TOKENS <= wide_until)
+            child = node.children.get(key)
+            if child is None:
+                break
+            full.append(child)
+            node, at = child, at + BLOCK_TOKENS
+        is_wide = at + BLOCK_TOKENS <= wide_until
+        partial, shared = _longest(node, tokens[at : at + BLOCK_TOKENS], is_wide)
+        self._touch(partial or node)
+        return Match(tuple(full), partial, shared)
+
+    def publish(self, parent: Node, key: Key, block: int) -> Node | None:
+        """Shows a block to everyone and keeps it; the node that stands for these tokens, which may be another's.
+
+        None where the parent is no longer in the tree. Mutates: the block's references.
+        """
+        if not parent.is_linked:
             return None
-        self._entries.remove(best)
-        if shared * 2 >= len(best.tokens):
-            best.cache.truncate(shared)
-            return best.cache
-        self._entries.append(best)
-        return best.cache.copy_prefix(shared)
+        if key in parent.children:
+            return parent.children[key]
+        node = Node(key, block, parent)
+        parent.children[key] = node
+        self._pool.retain(block)
+        self._touch(node)
+        return node
+
+    def keep_tail(self, parent: Node, key: Key, block: int) -> None:
+        """Keeps a block that is not full, unless a longer run of the same tokens is held; shorter ones go."""
+        tokens, is_wide = key
+        if not tokens or any(_begins(held, tokens) and wide == is_wide for held, wide in parent.children):
+            return
+        shorter = [node for (held, wide), node in parent.children.items() if _begins(tokens, held) and wide == is_wide]
+        for node in shorter:
+            self._unlink(node)
+        self.publish(parent, key, block)
+
+    def forget(self, nodes: Sequence[Node]) -> None:
+        """Takes nodes and all below them out of the tree; who holds their blocks keeps them. Mutates: references."""
+        for top in nodes:
+            for node in reversed(list(top)):
+                if node.is_linked:
+                    self._unlink(node)
+
+    def evict(self) -> bool:
+        """Frees the least recently used block that nobody else holds; False where every one is held."""
+        for node in self._recent:
+            if not node.children and self._pool.references(node.block) == 1:
+                self._unlink(node)
+                self.evictions += 1
+                return True
+        return False
+
+    def trim(self) -> None:
+        """Evicts what is over the budget."""
+        over = self.kept_blocks - self._budget // self._pool.shape.block_bytes
+        while over > 0 and self.evict():
+            over -= 1
 
     def clear(self) -> None:
         """Frees everything."""
-        self._entries = []
+        self.forget(list(self.root.children.values()))
 
     def check_integrity(self) -> None:
-        """Raises: AssertionError where budget, names and caches disagree."""
-        assert self.byte_count <= self._budget, f"{self.byte_count} bytes over a budget of {self._budget}"
-        for entry in self._entries:
-            entry.cache.check_integrity()
-            assert entry.cache.length == len(entry.tokens), "an entry's cache was used after it was put"
-        assert len({id(entry.cache) for entry in self._entries}) == len(self._entries), "a cache is held twice"
+        """Raises: AssertionError where tree, recency and pool disagree."""
+        self._pool.check_integrity()
+        held = [node for node in self.root if node is not self.root]
+        assert set(held) == set(self._recent), "tree and recency name different nodes"
+        assert len({node.block for node in held}) == len(held), "a block stands twice in the tree"
+        for node in held:
+            assert node.parent is not None
+            assert node.parent.children[node.key] is node, "a node hangs in the wrong place"
+            assert self._pool.references(node.block) > 0, f"block {node.block} is kept but free"
+            assert not node.children or len(node.key[0]) == BLOCK_TOKENS, "a block that is not full has children"
 
-    def _longest(self, tokens: Sequence[int]) -> tuple[_Entry | None, int]:
-        """The entry that shares most tokens, and how many; the more recent of equals."""
-        best, most = None, 0
-        for entry in self._entries:
-            shared = shared_prefix(entry.tokens, tokens)
-            if shared and shared >= most:
-                best, most = entry, shared
-        return best, most
+    def _touch(self, node: Node | None) -> None:
+        """Makes a node and its ancestors the most recent, parents after children, so that leaves go first."""
+        while node is not None and node is not self.root:
+            self._recent.pop(node, None)
+            self._recent[node] = None
+            node = node.parent
+
+    def _unlink(self, node: Node) -> None:
+        """Takes one leaf out. Mutates: its block's references."""
+        assert node.parent is not None
+        assert not node.children, "only leaves leave the tree"
+        del node.parent.children[node.key]
+        del self._recent[node]
+        node.is_linked = False
+        self._pool.release(node.block)
+
+
+def _longest(parent: Node, tokens: Sequence[int], is_wide: bool) -> tuple[Node | None, int]:
+    """The child that shares most tokens at the front, and how many."""
+    best, most = None, 0
+    for (held, wide), child in parent.children.items():
+        shared = shared_prefix(held, tokens) if wide == is_wide else 0
+        if shared > most:
+            best, most = child, shared
+    return best, most
 
 
 def shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:

@@ -1,4 +1,4 @@
-"""Steps the model for one sequence at a time: a chunk of prompt or one token, on its own cache.
+"""Steps the model for several sequences at once, each on its own blocks of the pool.
 
 Knows neither queues nor sampling. Owned by the worker's thread.
 """
@@ -6,66 +6,115 @@ Knows neither queues nor sampling. Owned by the worker's thread.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence as SequenceOf
 
 import torch
 
+from npc_sdk.engine.local.batch import Work
+from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, BlockPool
 from npc_sdk.engine.local.decoder import Decoder
-from npc_sdk.engine.local.kv_cache import KVCache
+from npc_sdk.engine.local.lease import Lease
 from npc_sdk.engine.local.prefix_cache import PrefixCache
 from npc_sdk.engine.local.sequence import Sequence
 
-CHUNK_TOKENS = 256  # of prompt in one step: bounds how long a cancel or another player's token waits
-
 
 class Runner:
-    """The model with the caches of ended sequences."""
+    """The model with the pool that its sequences share."""
 
-    def __init__(self, decoder: Decoder, prefix_cache: PrefixCache, *, chunk_tokens: int = CHUNK_TOKENS) -> None:
+    def __init__(self, decoder: Decoder, pool: BlockPool, prefix_cache: PrefixCache) -> None:
         self._decoder = decoder
+        self._pool = pool
         self._prefix_cache = prefix_cache
-        self._chunk_tokens = chunk_tokens
+        self._has_wide = decoder.has_wide
+
+    def admit(self, sequence: Sequence, chunk_tokens: int) -> bool:
+        """Gives a sequence room for its next step, and what others have computed of it; False where there is none.
+
+        Mutates: the sequence's lease and clock; the prefix cache.
+        """
+        lease = sequence.lease or Lease(self._pool, self._prefix_cache, self._wide_until(sequence))
+        known = max(lease.length, sequence.seen_tokens)  # what it did itself before it gave way is no reuse
+        if sequence.pending_tokens > 1 or sequence.lease is None:
+            lease.adopt(sequence.tokens)
+        if sequence.lease is None and not lease.fits(len(sequence.tokens)):
+            lease.release(sequence.tokens)
+            return False
+        sequence.lease = lease
+        sequence.cached_tokens += max(0, min(lease.length, sequence.prompt_tokens) - known)
+        if sequence.clock.started is None:
+            sequence.clock.started = time.perf_counter()
+        return lease.reserve(_chunk_end(sequence, chunk_tokens))
 
     @torch.inference_mode()
-    def run(self, sequence: Sequence) -> torch.Tensor | None:
-        """Computes a sequence's next tokens; its next logits once none is left, else None.
+    def run(self, sequences: SequenceOf[Sequence], chunk_tokens: int) -> list[torch.Tensor | None]:
+        """One step for sequences that were admitted: each one's next logits, None where its prompt goes on.
 
         Shapes: (vocab,) on the CPU.
-        Mutates: the sequence's cache and clock.
+        Mutates: caches, clocks, the prefix cache.
         """
         started = time.perf_counter()
-        if sequence.clock.started is None:
-            sequence.clock.started = started
-        cache = self._cache_of(sequence)
-        pending = sequence.tokens[cache.length : cache.length + self._chunk_tokens]
-        hidden = self._decoder.hidden(pending, cache)
-        is_complete = cache.length == len(sequence.tokens)
-        logits = self._decoder.logits(hidden[-1:])[0].cpu() if is_complete else None
-        if sequence.clock.first_token is None:
-            sequence.clock.prefill_s += time.perf_counter() - started
-        return logits
-
-    def close(self) -> None:
-        """Frees the model and every cache that was kept."""
-        self._prefix_cache.clear()
-        self._decoder.close()
+        works = [self._work(one, _chunk_end(one, chunk_tokens)) for one in _wide_first(sequences)]
+        batch = self._decoder.batch(works)
+        hidden = self._decoder.hidden(batch, self._pool)
+        rows = iter(self._decoder.logits(hidden[batch.sampled]).cpu() if batch.sampled else ())
+        results = {id(work.cache): next(rows) if work.has_logits else None for work in works}
+        for work in works:
+            work.cache.advance(len(work.ids))
+        return [self._note(one, results, time.perf_counter() - started) for one in sequences]
 
     def release(self, sequence: Sequence) -> None:
-        """Takes a sequence's cache away and keeps it for prompts that begin alike. Mutates: the sequence."""
-        cache, sequence.cache = sequence.cache, None
-        if cache is not None:
-            self._prefix_cache.put(sequence.tokens[: cache.length], cache)
+        """Takes a sequence's blocks and keeps what they hold for prompts that begin alike. Mutates: the sequence."""
+        lease, sequence.lease = sequence.lease, None
+        if lease is not None:
+            lease.release(sequence.tokens)
 
     def discard(self, sequence: Sequence) -> None:
-        """Drops a cache that a failed step may have left wrong. Mutates: the sequence."""
-        sequence.cache = None
+        """Drops blocks that a failed step may have left wrong. Mutates: the sequence."""
+        lease, sequence.lease = sequence.lease, None
+        if lease is not None:
+            lease.discard()
 
-    def _cache_of(self, sequence: Sequence) -> KVCache:
-        """The sequence's cache; at its first step, or after it was taken away, what the prefix cache has of it."""
-        if sequence.cache is None:
-            # The last token must pass through the model again: its logits are what the step is for.
-            cache = self._prefix_cache.take(sequence.tokens[:-1]) or KVCache(self._decoder.cache_shape)
-            cache.reserve(len(sequence.tokens))
-            sequence.cache = cache
-            if sequence.cached_tokens is None:
-                sequence.cached_tokens = cache.length
-        return sequence.cache
+    def close(self) -> None:
+        """Frees the model and every block that was kept."""
+        self._prefix_cache.clear()
+        self._pool.close()
+        self._decoder.close()
+
+    def _wide_until(self, sequence: Sequence) -> int:
+        """The position from which on a sequence takes the narrow kernel: its reply, and the last block of its prompt.
+
+        It follows from the prompt alone, so that neither chunks nor neighbours nor reuse change a rounding.
+        """
+        return (sequence.prompt_tokens - 1) // BLOCK_TOKENS * BLOCK_TOKENS if self._has_wide else 0
+
+    def _work(self, sequence: Sequence, end: int) -> Work:
+        """A sequence's part of the step."""
+        lease = sequence.lease
+        assert lease is not None, f"request {sequence.request.request_id!r} was not admitted"
+        first = lease.length
+        wide_rows = max(0, min(end, lease.wide_until) - first)
+        return Work(lease.cache, sequence.tokens[first:end], wide_rows, has_logits=end == len(sequence.tokens))
+
+    def _note(self, sequence: Sequence, results: dict[int, torch.Tensor | None], took_s: float) -> torch.Tensor | None:
+        """Publishes what a sequence computed and counts its time; its logits. Mutates: lease, clock."""
+        assert sequence.lease is not None
+        sequence.lease.publish(sequence.tokens)
+        sequence.seen_tokens = max(sequence.seen_tokens, sequence.lease.length)
+        if sequence.clock.first_token is None:
+            sequence.clock.prefill_s += took_s
+        return results[id(sequence.lease.cache)]
+
+
+def _wide_first(sequences: SequenceOf[Sequence]) -> list[Sequence]:
+    """The prompt first, if there is one: its wide rows must be the batch's first."""
+    return sorted(sequences, key=lambda one: one.pending_tokens == 1)
+
+
+def _chunk_end(sequence: Sequence, chunk_tokens: int) -> int:
+    """Where a sequence's next step ends: at the end of a block where the chunk reaches one, else where it is full."""
+    first = sequence.lease.length if sequence.lease else 0
+    end = first + chunk_tokens
+    if end >= len(sequence.tokens):
+        return len(sequence.tokens)
+    whole = end // BLOCK_TOKENS * BLOCK_TOKENS
+    return whole if whole > first else end

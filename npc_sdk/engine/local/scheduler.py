@@ -1,31 +1,49 @@
-"""Chooses which sequence takes the next step: the highest priority, and in turns among equals.
+"""Chooses who is in the next step: the most urgent class, all its replies together and one of its prompts.
 
-Pure bookkeeping: no model, no clock. At most max_running sequences hold a cache; a higher priority takes a lower
-one's place. Called by worker.py.
+Pure bookkeeping: no model, no clock of its own. At most max_running sequences hold blocks; a more urgent class takes
+a lower one's place. Called by worker.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
 from npc_sdk.engine.local.sequence import Sequence
+from npc_sdk.requests import Priority
+
+# Of a prompt in one step. Restoring the int4 weights costs as much as 100 rows, so a player's prompt that delays nobody
+# gets many; 192, beside replies or of a lower class, is how long these or a player's next words wait.
+CHUNK_TOKENS = 512
+BUSY_CHUNK_TOKENS = 192
+AGEING_S = 5.0  # a request climbs one class for every so many seconds since it arrived
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """The sequence that steps, and one that must give up its cache for it."""
+class Plan:
+    """One step: replies that get a token, the prompt that gets a chunk, those who must give up their blocks first."""
 
-    sequence: Sequence
-    preempted: Sequence | None = None
+    decoding: tuple[Sequence, ...] = ()
+    prefill: Sequence | None = None
+    chunk_tokens: int = CHUNK_TOKENS
+    preempted: tuple[Sequence, ...] = ()
+
+    @property
+    def members(self) -> tuple[Sequence, ...]:
+        """Everyone in the step, replies first."""
+        return self.decoding if self.prefill is None else (*self.decoding, self.prefill)
 
 
+@dataclass(slots=True)
 class Scheduler:
-    """Every live sequence, in order of arrival."""
+    """Every live sequence. Equals share each step and are let in in order of arrival."""
 
-    def __init__(self, max_running: int) -> None:
-        self._max_running = max_running
-        self._live: list[Sequence] = []
-        self._turn = 0
+    max_running: int
+    chunk_tokens: int = CHUNK_TOKENS
+    busy_chunk_tokens: int = BUSY_CHUNK_TOKENS
+    ageing_s: float = AGEING_S
+    _live: list[Sequence] = field(default_factory=list)
+    _arrivals: int = 0
 
     @property
     def live(self) -> tuple[Sequence, ...]:
@@ -33,31 +51,60 @@ class Scheduler:
         return tuple(self._live)
 
     def add(self, sequence: Sequence) -> None:
-        """Takes a new sequence; it waits behind those of its priority that wait already. Mutates: its turn."""
-        sequence.turn = self._turn
+        """Takes a new sequence. Mutates: its arrival."""
+        self._arrivals += 1
+        sequence.arrival = self._arrivals
         self._live.append(sequence)
 
     def remove(self, sequence: Sequence) -> None:
         """Forgets a sequence that ended."""
         self._live.remove(sequence)
 
-    def schedule(self) -> Schedule | None:
-        """Who steps next; None where nobody is live. Mutates: the chosen one's turn."""
+    def plan(self, now: float) -> Plan | None:
+        """Who steps next; None where nobody is live. Units: now in seconds of time.perf_counter."""
         if not self._live:
             return None
-        holders = [one for one in self._live if one.cache is not None]
-        chosen, preempted = min(self._live, key=_order), None
-        if chosen.cache is None and len(holders) >= self._max_running:
-            lowest = max(holders, key=_order)
-            if chosen.request.priority < lowest.request.priority:
-                preempted = lowest
-            else:
-                chosen = min(holders, key=_order)
-        self._turn += 1
-        chosen.turn = self._turn
-        return Schedule(chosen, preempted)
+        ranked = self._ranked(now)
+        running, waiting = ranked[: self.max_running], ranked[self.max_running :]
+        best = self._class(ranked[0], now)
+        members = [one for one in running if self._class(one, now) == best]
+        decoding = tuple(one for one in members if _is_decoding(one))
+        prefill = next((one for one in members if not _is_decoding(one)), None)
+        return Plan(
+            decoding,
+            prefill,
+            chunk_tokens=self._chunk(prefill, is_alone=not decoding),
+            preempted=tuple(one for one in waiting if one.lease is not None),
+        )
+
+    def victim(self, sequence: Sequence, spared: Collection[Sequence], now: float) -> Sequence | None:
+        """The least urgent holder of blocks that ranks behind a sequence and is not spared; None where none does."""
+        ranked = self._ranked(now)
+        behind = ranked[ranked.index(sequence) + 1 :]
+        return next((one for one in reversed(behind) if one.lease is not None and one not in spared), None)
+
+    def _ranked(self, now: float) -> list[Sequence]:
+        """The most urgent first.
+
+        Age brings a share of the steps; a place among those that run goes to the higher priority all the same, and
+        among equals to who has it.
+        """
+        return sorted(
+            self._live,
+            key=lambda one: (self._class(one, now), one.request.priority, one.lease is None, one.arrival),
+        )
+
+    def _chunk(self, prefill: Sequence | None, *, is_alone: bool) -> int:
+        """Tokens that a prompt gets: many only where no reply and no player waits for the step to end."""
+        is_player = prefill is not None and prefill.request.priority == Priority.PLAYER
+        return self.chunk_tokens if is_alone and is_player else min(self.chunk_tokens, self.busy_chunk_tokens)
+
+    def _class(self, sequence: Sequence, now: float) -> int:
+        """A priority with its age taken off; 0 is the most urgent."""
+        climbed = int((now - sequence.clock.arrived) / self.ageing_s)
+        return max(0, int(sequence.request.priority) - climbed)
 
 
-def _order(sequence: Sequence) -> tuple[int, int]:
-    """Priority first, then who stepped longest ago; min() keeps the earlier arrival among equals."""
-    return int(sequence.request.priority), sequence.turn
+def _is_decoding(sequence: Sequence) -> bool:
+    """Whether a sequence waits for one token only."""
+    return sequence.lease is not None and sequence.pending_tokens == 1

@@ -15,7 +15,8 @@ import torch
 from npc_sdk.decoding.detokenize import Detokenizer, StopHolder
 from npc_sdk.decoding.sampling import TokenSampler
 from npc_sdk.engine.interface import Chunk, EngineItem, Generated
-from npc_sdk.engine.local.kv_cache import KVCache
+from npc_sdk.engine.local.lease import Lease
+from npc_sdk.engine.local.stats import RequestStats, gaps
 from npc_sdk.errors import NpcError
 from npc_sdk.events import Timings, Usage
 from npc_sdk.requests import GenerateRequest
@@ -33,6 +34,7 @@ class Clock:
     first_token: float | None = None
     last_token: float | None = None
     prefill_s: float = 0.0
+    gaps_s: list[float] = field(default_factory=list)  # between tokens
 
     def timings(self) -> Timings:
         """The request's times up to now; phases that it never reached are 0, but for the queue that it never left."""
@@ -72,12 +74,13 @@ class Sequence:
         self.request = request
         self.tokens = list(prompt)  # prompt and reply
         self.prompt_tokens = len(prompt)
-        self.cache: KVCache | None = None
-        self.cached_tokens: int | None = None  # None until the first step has looked
-        self.turn = 0
+        self.lease: Lease | None = None  # blocks, while it runs
+        self.cached_tokens = 0  # of the prompt, found in the prefix cache
+        self.seen_tokens = 0  # the most that its own steps have brought its cache to
+        self.arrival = 0  # the how-manieth it is, set by the scheduler
         self.clock = Clock()
         self.is_cancelled = False
-        self.is_done = False
+        self._terminal: Generated | NpcError | None = None
         self._limit = min(request.sampling.max_new_tokens, room)
         self._rules = rules
         self._sampler = TokenSampler(request.sampling)
@@ -86,9 +89,19 @@ class Sequence:
         self._emit = emit
 
     @property
+    def is_done(self) -> bool:
+        """Whether the terminal item was sent."""
+        return self._terminal is not None
+
+    @property
     def new_tokens(self) -> int:
         """Tokens drawn so far, a stop token included."""
         return len(self.tokens) - self.prompt_tokens
+
+    @property
+    def pending_tokens(self) -> int:
+        """Tokens that the model has yet to see; 1 while it decodes."""
+        return len(self.tokens) - (self.lease.length if self.lease else 0)
 
     @property
     def is_late(self) -> bool:
@@ -117,19 +130,37 @@ class Sequence:
             held = self._stops.flush()
             if held:
                 self._emit(Chunk(held))
-        usage = Usage(self.prompt_tokens, self.cached_tokens or 0, self.new_tokens)
+        usage = Usage(self.prompt_tokens, self.cached_tokens, self.new_tokens)
         self._end(Generated("stop" if self._stops.is_stopped else reason, usage, self.clock.timings()))
 
     def fail(self, error: NpcError) -> None:
         """Ends with an error as the terminal item."""
         self._end(error)
 
+    def stats(self) -> RequestStats:
+        """The figures of a run that ended."""
+        item = self._terminal
+        assert item is not None, f"request {self.request.request_id!r} has not ended"
+        median_s, longest_s = gaps(self.clock.gaps_s)
+        return RequestStats(
+            request_id=self.request.request_id,
+            end=item.finish_reason if isinstance(item, Generated) else "failed",
+            prompt_tokens=self.prompt_tokens,
+            reused_tokens=self.cached_tokens,
+            new_tokens=self.new_tokens,
+            timings=item.timings if isinstance(item, Generated) else self.clock.timings(),
+            median_gap_s=median_s,
+            longest_gap_s=longest_s,
+        )
+
     def _note_token(self, token_id: int) -> None:
         self.tokens.append(token_id)
-        now = time.perf_counter()
-        if self.clock.first_token is None:
-            self.clock.first_token = now
-        self.clock.last_token = now
+        now, clock = time.perf_counter(), self.clock
+        if clock.first_token is None:
+            clock.first_token = now
+        if clock.last_token is not None:
+            clock.gaps_s.append(now - clock.last_token)
+        clock.last_token = now
 
     def _say(self, text: str) -> None:
         """Sends what can no longer become a stop string."""
@@ -139,5 +170,5 @@ class Sequence:
 
     def _end(self, item: Generated | NpcError) -> None:
         assert not self.is_done, f"request {self.request.request_id!r} ended twice"
-        self.is_done = True
+        self._terminal = item
         self._emit(item)

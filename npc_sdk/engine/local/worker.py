@@ -1,15 +1,20 @@
-"""The thread that owns the model: takes requests in, steps them by turns, ends every one exactly once.
+"""The thread that owns the model: takes requests in, steps them together, ends every one exactly once.
 
-The asyncio side talks to it through submit(), wake() and close() only. Made by engine.py.
+The asyncio side talks to it through submit(), wake(), stats() and close() only. Made by engine.py.
 """
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Sequence as SequenceOf
+
+import torch
 
 from npc_sdk.engine.local.runner import Runner
-from npc_sdk.engine.local.scheduler import Schedule, Scheduler
+from npc_sdk.engine.local.scheduler import Plan, Scheduler
 from npc_sdk.engine.local.sequence import Sequence
+from npc_sdk.engine.local.stats import CacheStats, EngineStats, Recorder
 from npc_sdk.errors import EngineCrashed, NpcError, ReplyTimeout
 
 
@@ -19,6 +24,7 @@ class Worker:
     def __init__(self, runner: Runner, scheduler: Scheduler) -> None:
         self._runner: Runner | None = runner
         self._scheduler = scheduler
+        self._recorder = Recorder()
         self._inbox: list[Sequence] = []
         self._changed = threading.Condition()
         self._is_closing = False
@@ -38,6 +44,13 @@ class Worker:
         with self._changed:
             self._changed.notify()
 
+    def stats(self, cache: CacheStats) -> EngineStats:
+        """Figures of requests and steps, with the cache's."""
+        live = self._scheduler.live
+        running = sum(one.lease is not None for one in live)
+        waiting = len(live) - running + len(self._inbox)
+        return self._recorder.snapshot(running=running, waiting=waiting, cache=cache)
+
     def close(self) -> None:
         """Ends open sequences with EngineCrashed and waits for the thread; the model is free afterwards."""
         with self._changed:
@@ -49,16 +62,16 @@ class Worker:
         """The thread: works until closed; whatever happens, every sequence ends."""
         cause: Exception | None = None
         try:
-            while self._admit():
+            while self._take_in():
                 self._end_unwanted()
-                schedule = self._scheduler.schedule()
-                if schedule is not None:
-                    self._step(schedule)
+                plan = self._scheduler.plan(time.perf_counter())
+                if plan is not None:
+                    self._step(plan)
         except Exception as exc:
             cause = exc
         self._shut_down(cause)
 
-    def _admit(self) -> bool:
+    def _take_in(self) -> bool:
         """Takes new sequences in, asleep while there is nothing to do; False once closing."""
         with self._changed:
             while not (self._is_closing or self._inbox or self._scheduler.live):
@@ -82,27 +95,83 @@ class Worker:
                 )
                 self._retire(sequence)
 
-    def _step(self, schedule: Schedule) -> None:
-        """One sequence's turn: run the model, then postprocess; an exception ends that sequence alone."""
-        sequence = schedule.sequence
+    def _step(self, plan: Plan) -> None:
+        """Everyone's turn: make room, run the model, postprocess."""
+        for sequence in plan.preempted:
+            self._preempt(sequence)
+        members = self._admitted(plan)
+        if not members:
+            return
+        self._recorder.note_step(len(members))
+        for sequence, logits in zip(members, self._run(members, plan.chunk_tokens), strict=True):
+            self._postprocess(sequence, logits)
+
+    def _admitted(self, plan: Plan) -> list[Sequence]:
+        """Those members for whom there is room, if need be with the blocks of less urgent ones."""
+        members: list[Sequence] = []
+        for sequence in plan.members:
+            if sequence is not plan.prefill and sequence.lease is None:
+                continue  # it gave its blocks to one before it
+            try:
+                if self._has_room(sequence, members, plan.chunk_tokens):
+                    members.append(sequence)
+            except Exception as exc:
+                self._fail(sequence, exc)
+        return members
+
+    def _has_room(self, sequence: Sequence, members: SequenceOf[Sequence], chunk_tokens: int) -> bool:
+        """Whether a sequence can step, after less urgent ones gave way where they must."""
+        assert self._runner is not None
+        while not self._runner.admit(sequence, chunk_tokens):
+            victim = self._scheduler.victim(sequence, members, time.perf_counter())
+            if victim is None:
+                return False
+            self._preempt(victim)
+        return True
+
+    def _run(self, members: SequenceOf[Sequence], chunk_tokens: int) -> list[torch.Tensor | Exception | None]:
+        """Logits of each; where the step fails, each alone, so that only those end whose own step fails."""
         assert self._runner is not None
         try:
-            if schedule.preempted is not None:
-                self._runner.release(schedule.preempted)
-            logits = self._runner.run(sequence)
-            if logits is not None:
-                sequence.accept(logits)
+            return list(self._runner.run(members, chunk_tokens))
         except Exception as exc:
-            self._runner.discard(sequence)
-            if not sequence.is_done:
-                sequence.fail(exc if isinstance(exc, NpcError) else _crashed(exc))
-        if sequence.is_done:
-            self._retire(sequence)
+            if len(members) == 1:
+                return [exc]
+        return [self._run([one], chunk_tokens)[0] for one in members]
 
-    def _retire(self, sequence: Sequence) -> None:
-        """Forgets a sequence that ended and keeps its cache for its like."""
+    def _postprocess(self, sequence: Sequence, outcome: torch.Tensor | Exception | None) -> None:
+        """Draws a sequence's token, or ends it with what went wrong."""
+        if isinstance(outcome, Exception):
+            self._fail(sequence, outcome)
+            return
+        try:
+            if outcome is not None:
+                sequence.accept(outcome)
+        except Exception as exc:
+            self._fail(sequence, exc)
+        else:
+            if sequence.is_done:
+                self._retire(sequence)
+
+    def _fail(self, sequence: Sequence, exc: Exception) -> None:
+        """Ends a sequence with an error and drops its blocks."""
+        assert self._runner is not None
+        self._runner.discard(sequence)
+        if not sequence.is_done:
+            sequence.fail(exc if isinstance(exc, NpcError) else _crashed(exc))
+        self._retire(sequence)
+
+    def _preempt(self, sequence: Sequence) -> None:
+        """Takes a sequence's blocks; it goes on later where it was."""
         assert self._runner is not None
         self._runner.release(sequence)
+        self._recorder.preemptions += 1
+
+    def _retire(self, sequence: Sequence) -> None:
+        """Forgets a sequence that ended and keeps its blocks for its like."""
+        assert self._runner is not None
+        self._runner.release(sequence)
+        self._recorder.requests.append(sequence.stats())
         self._scheduler.remove(sequence)
 
     def _shut_down(self, cause: Exception | None) -> None:
@@ -115,7 +184,7 @@ class Worker:
             self._runner.close()
             self._runner = None
         for sequence in open_sequences:
-            sequence.cache = None
+            sequence.lease = None
             if not sequence.is_done:
                 sequence.fail(_closed() if cause is None else _crashed(cause))
 

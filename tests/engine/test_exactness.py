@@ -1,0 +1,152 @@
+"""At temperature 0, batching, chunks, reuse and giving way change no token: random schedules against the plain path."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from npc_sdk.engine.local.block_pool import BLOCK_TOKENS
+from npc_sdk.engine.local.engine import Limits, LocalEngine
+from npc_sdk.engine.local.sequence import Sequence
+from npc_sdk.requests import GenerateRequest, Priority
+
+from .conftest import Zoo
+from .streams import ask, assert_nobody_lives, collect
+
+# Byte-level words of known length, so that prompts end on both sides of a block's edge and branch inside and at blocks.
+RULES = "q" * BLOCK_TOKENS
+LORE = "the forge of the village " * 3
+STARTS = ("", "q" * 30, RULES, RULES + LORE)
+ENDS = ("hello?", "any work for me", "z" * 40, "z" * 41 + "!")
+MODELS = ("nemotron int4", "qwen2 int4", "llama")
+NEW_TOKENS = 40
+TOKEN_BYTES = {"float32": 1024, "bfloat16": 512}  # of the zoo's shape
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A request and how long it waits before it comes."""
+
+    start: int
+    end: int
+    new_tokens: int
+    priority: Priority
+    wait_s: float
+    is_cancelled: bool
+
+    @property
+    def text(self) -> str:
+        return STARTS[self.start] + ENDS[self.end]
+
+
+ARRIVALS = st.lists(
+    st.builds(
+        Arrival,
+        start=st.integers(0, len(STARTS) - 1),
+        end=st.integers(0, len(ENDS) - 1),
+        new_tokens=st.integers(1, NEW_TOKENS),
+        priority=st.sampled_from([Priority.PLAYER] * 4 + list(Priority)),
+        wait_s=st.sampled_from([0.0, 0.0, 0.002, 0.01]),
+        is_cancelled=st.sampled_from([False, False, True]),
+    ),
+    min_size=3,
+    max_size=8,
+)
+LIMITS = st.builds(
+    Limits,
+    running=st.sampled_from([1, 2, 4, 8]),
+    chunk_tokens=st.sampled_from([7, 40, 64, 256]),
+    busy_chunk_tokens=st.sampled_from([9, 64, 256]),
+    ageing_s=st.sampled_from([0.005, 1000.0]),
+)
+
+
+class Watched:
+    """An engine whose sequences are kept, for their token ids: text hides what a cut-off character was."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self.engine = engine
+        self.sequences: dict[str, Sequence] = {}
+        submit = engine._submit
+
+        def keep(request: GenerateRequest, inbox: Any) -> Sequence:
+            return self.sequences.setdefault(request.request_id, submit(request, inbox))
+
+        engine._submit = keep  # type: ignore[method-assign]
+
+    async def ids(self, request: GenerateRequest) -> list[int]:
+        """A reply's token ids."""
+        await collect(self.engine, request)
+        sequence = self.sequences[request.request_id]
+        return sequence.tokens[sequence.prompt_tokens :]
+
+
+@dataclass
+class Bench:
+    """Engines over one model, and what its plain path says: one at a time, nothing kept, whole prompts."""
+
+    folder: Path
+    dtype: str
+    known: dict[str, list[int]] = field(default_factory=dict)
+
+    def engine(self, blocks: int, limits: Limits) -> Watched:
+        """A new engine with a pool of so many blocks, a window at least."""
+        cache_bytes = blocks * BLOCK_TOKENS * TOKEN_BYTES[self.dtype]
+        return Watched(
+            LocalEngine.load(self.folder, device="cpu", dtype=self.dtype, cache_bytes=cache_bytes, limits=limits)
+        )
+
+    async def plain(self, text: str) -> list[int]:
+        """The plain path's ids; each text is asked for once."""
+        if text not in self.known:
+            watched = self.engine(0, Limits(running=1, chunk_tokens=10_000))
+            self.known[text] = await watched.ids(_request("plain", text, NEW_TOKENS))
+            await watched.engine.close()
+        return self.known[text]
+
+    async def both(self, arrivals: list[Arrival], limits: Limits, blocks: int) -> tuple[list[Any], list[Any]]:
+        """The ids under a schedule and those of the plain path, as far as both go."""
+        watched = self.engine(blocks, limits)
+        said = await asyncio.gather(*(_say(watched, f"r{i}", one) for i, one in enumerate(arrivals)))
+        await assert_nobody_lives(watched.engine)
+        watched.engine.prefix_cache.check_integrity()
+        assert watched.engine.stats().cache.used_bytes == 0
+        await watched.engine.close()
+        expected = [await self.plain(one.text) for one in arrivals]
+        return list(said), [whole[: len(ids)] for whole, ids in zip(expected, said, strict=True)]
+
+
+def _request(name: str, text: str, new_tokens: int, priority: Priority = Priority.PLAYER) -> GenerateRequest:
+    return ask(name, text, max_new_tokens=new_tokens, priority=priority)
+
+
+async def _say(watched: Watched, name: str, arrival: Arrival) -> list[int]:
+    """One request's ids, asked for after its wait; a cancelled one is cancelled some turns later."""
+    await asyncio.sleep(arrival.wait_s)
+    if arrival.is_cancelled:
+        asyncio.get_running_loop().call_later(0.01, watched.engine.cancel, name)
+    return await watched.ids(_request(name, arrival.text, arrival.new_tokens, arrival.priority))
+
+
+@pytest.fixture(scope="module")
+def benches(zoo: Zoo) -> dict[tuple[str, str], Bench]:
+    """By model and type."""
+    folders = {name: (zoo.int4 if name.endswith("int4") else zoo.full)(name.split()[0])[0] for name in MODELS}
+    return {(name, dtype): Bench(folder, dtype) for name, folder in folders.items() for dtype in TOKEN_BYTES}
+
+
+@pytest.mark.parametrize("dtype", TOKEN_BYTES)
+@pytest.mark.parametrize("model", MODELS)
+@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(arrivals=ARRIVALS, limits=LIMITS, blocks=st.sampled_from([0, 4, 30]))
+def test_no_schedule_changes_a_token(
+    benches: dict[tuple[str, str], Bench], model: str, dtype: str, arrivals: list[Arrival], limits: Limits, blocks: int
+) -> None:
+    said, expected = asyncio.run(benches[model, dtype].both(arrivals, limits, blocks))
+    assert said == expected

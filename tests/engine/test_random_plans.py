@@ -1,0 +1,141 @@
+"""The runner under plans that no scheduler would make: any members, any chunk, anyone sent away at any step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from npc_sdk.decoding.detokenize import Detokenizer
+from npc_sdk.engine.local.block_pool import BlockPool
+from npc_sdk.engine.local.decoder import Decoder
+from npc_sdk.engine.local.loader import load_decoder
+from npc_sdk.engine.local.prefix_cache import PrefixCache
+from npc_sdk.engine.local.runner import Runner
+from npc_sdk.engine.local.sequence import EndRules, Sequence
+from npc_sdk.requests import GenerateRequest, Sampling
+
+from .checkpoints import VOCAB
+from .conftest import Zoo
+
+WORDS = torch.randint(7, VOCAB - 40, (4, 150), generator=torch.Generator().manual_seed(8)).tolist()
+PROMPTS = (
+    WORDS[0][:30],
+    WORDS[0][:100],
+    WORDS[0][:64] + WORDS[1][:40],
+    WORDS[0][:64] + WORDS[1][:64] + WORDS[2][:1],
+    WORDS[3][:129],
+)
+NEW_TOKENS = 30
+NO_RULES = EndRules(frozenset(), (), frozenset())
+
+
+class Table:
+    """Sequences over one pool, stepped by hand."""
+
+    def __init__(self, decoder: Decoder, blocks: int, kept_blocks: int) -> None:
+        self.pool = BlockPool(decoder.cache_shape, blocks)
+        self.tree = PrefixCache(self.pool, kept_blocks * decoder.cache_shape.block_bytes)
+        self.runner = Runner(decoder, self.pool, self.tree)
+
+    def step(self, members: list[Sequence], chunk: int) -> None:
+        """Those that find room step; of several prompts, the first."""
+        ready: list[Sequence] = []
+        for one in members:
+            is_prompt = one.lease is None or one.pending_tokens > 1
+            if is_prompt and any(other.pending_tokens > 1 for other in ready):
+                continue
+            if self.runner.admit(one, chunk):
+                ready.append(one)
+        if not ready:
+            return
+        for one, logits in zip(ready, self.runner.run(ready, chunk), strict=True):
+            if logits is not None:
+                one.accept(logits)
+            if one.is_done:
+                self.runner.release(one)
+        self.check([one for one in members if one.lease])
+
+    def check(self, holders: list[Sequence]) -> None:
+        """Pool, tree and leases agree."""
+        self.tree.check_integrity()
+        for one in holders:
+            assert one.lease is not None
+            one.lease.check_integrity()
+
+    def send_away(self, one: Sequence) -> None:
+        self.runner.release(one)
+        self.tree.check_integrity()
+
+
+def _sequence(prompt: list[int]) -> Sequence:
+    request = GenerateRequest("r", (), sampling=Sampling(temperature=0.0, max_new_tokens=NEW_TOKENS))
+    words = Detokenizer(lambda ids: "x" * len(ids))
+    return Sequence(request, prompt, room=NEW_TOKENS, rules=NO_RULES, detokenizer=words, emit=lambda _item: None)
+
+
+@pytest.fixture(scope="module")
+def decoders(zoo: Zoo) -> Any:
+    """By name and type; all closed at the end."""
+    loaded = {
+        (name, dtype): load_decoder(folder, device="cpu", dtype=dtype)
+        for name, folder in (("int4", zoo.int4("nemotron")[0]), ("float", zoo.full("qwen2")[0]))
+        for dtype in ("float32", "bfloat16")
+    }
+    yield loaded
+    for decoder in loaded.values():
+        decoder.close()
+
+
+@pytest.fixture(scope="module")
+def alone() -> Callable[[Decoder, int], list[int]]:
+    """What a prompt gets with nobody beside it, in one chunk; each asked for once."""
+    known: dict[tuple[int, int], list[int]] = {}
+
+    def ask(decoder: Decoder, prompt: int) -> list[int]:
+        key = id(decoder), prompt
+        if key not in known:
+            one = _sequence(PROMPTS[prompt])
+            table = Table(decoder, 4, 0)
+            while not one.is_done:
+                table.step([one], 10_000)
+            known[key] = one.tokens
+        return known[key]
+
+    return ask
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["int4", "float"])
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_plan_changes_a_token(
+    decoders: dict[tuple[str, str], Decoder],
+    alone: Callable[[Decoder, int], list[int]],
+    name: str,
+    dtype: str,
+    data: st.DataObject,
+) -> None:
+    decoder = decoders[name, dtype]
+    prompts = data.draw(st.lists(st.integers(0, len(PROMPTS) - 1), min_size=2, max_size=5))
+    table = Table(decoder, data.draw(st.sampled_from([6, 9, 30])), data.draw(st.sampled_from([0, 3, 30])))
+    live = [_sequence(PROMPTS[prompt]) for prompt in prompts]
+    everyone = list(live)
+    rng = data.draw(st.randoms(use_true_random=True))
+    stuck = 0
+    while live:
+        members = rng.sample(live, rng.randint(1, len(live)))
+        before = [one.new_tokens + (one.lease.length if one.lease else 0) for one in live]
+        table.step(members, rng.choice([1, 7, 33, 64, 65, 200]))
+        stuck = stuck + 1 if before == [one.new_tokens + (one.lease.length if one.lease else 0) for one in live] else 0
+        live = [one for one in live if not one.is_done]
+        if live and (stuck > 3 or rng.random() < 0.08):
+            table.send_away(rng.choice(live))
+    assert [one.tokens for one in everyone] == [alone(decoder, prompt) for prompt in prompts]
+    assert table.pool.free_blocks + table.tree.kept_blocks == table.pool.blocks
+    table.tree.clear()
+    assert table.pool.free_blocks == table.pool.blocks
