@@ -96,7 +96,7 @@ DOORS: Mapping[str, Door] = {"cellar door": Door("tobin", "inn"), "gate": Door("
 
 VILLAGERS: Mapping[str, Villager] = {
     "mara": Villager("Mara", "forge", ("iron sword", "lantern", "knife"), {"iron sword": 12, "lantern": 4, "knife": 6}),
-    "tobin": Villager("Tobin", "inn", ("honey cake", "bread", "ale"), {"honey cake": 2, "bread": 1, "ale": 1}),
+    "tobin": Villager("Tobin", "inn", ("honey cake", "bread", "ale"), {"honey cake": 2, "bread": 2, "ale": 3}),
     "elsbeth": Villager("Elsbeth", "hut", ("healing potion", "mint tea"), {"healing potion": 8, "mint tea": 2}),
     "corvin": Villager("Corvin", "gate", ("map",)),
     "pip": Villager("Pip", "square", ("silver hammer", "lucky stone"), bargains={"silver hammer": "honey cake"}),
