@@ -10,7 +10,7 @@ from random import Random
 
 from npc_sdk.messages import Message
 from npc_sdk.training import vocabulary as words
-from npc_sdk.training.fact import ask, make_fact, told
+from npc_sdk.training.fact import ask, ask_about, make_fact, told
 from npc_sdk.training.piece import FORMAT, Piece, reply, turn
 
 Asked = tuple[str, str]  # the question and the answer
@@ -28,9 +28,34 @@ def make_drill(rng: Random) -> list[Piece]:
 
 
 def _facts(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
+    """Most are told in the prompt, some are not and must not be made up."""
     facts = [make_fact(rng) for _ in range(count)]
-    order = rng.sample(facts, len(facts))
-    return [fact.text for fact in facts], [(line := ask(rng, fact), told(fact, line)) for fact in order]
+    known = facts[: rng.randint(count // 2, count)]
+    asked = []
+    for fact in rng.sample(facts, count):
+        line = ask(rng, fact) if fact in known else ask_about(rng, fact.subject)
+        subject = f"{fact.subject[0].upper()}{fact.subject[1:]}"
+        nothing = f"{subject}? {rng.choice(words.PHRASES['unknown'])}"
+        asked.append((line, told(fact, line) if fact in known else nothing))
+    return [fact.text for fact in known], asked
+
+
+def _has_or_not(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
+    """Asked for things: some it holds, some of these have a price, some it has not."""
+    things = words.items(rng, count)
+    held = things[: rng.randint(1, 5)]
+    prices = {thing: rng.randint(1, 60) for thing in held if rng.random() < 0.4}
+    lines = [f"You are talking to {words.person(rng)}.", f"You hold: {', '.join(held)}."]
+    if prices:
+        lines.append(f"Prices: {', '.join(f'{thing}: {coins} coins' for thing, coins in prices.items())}.")
+    asked = []
+    for thing in rng.sample([*held, *things], count):
+        line = rng.choice(words.PHRASES["want"]).format(thing, a=words.article(thing))
+        answer = "I have none." if thing not in held else rng.choice(words.PHRASES["give_speech_it"])
+        if thing in prices:
+            answer = rng.choice(words.PHRASES["price_speech"]).format(thing, n=f"{prices[thing]} coins")
+        asked.append((line, f"The {thing}? {answer}"))
+    return ["\n".join(lines)], asked
 
 
 def _prices(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
@@ -58,12 +83,9 @@ def _echo(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
 
 
 _KINDS: tuple[Callable[[Random, int], tuple[list[str], list[Asked]]], ...] = (
-    _facts,
-    _facts,
-    _facts,
-    _prices,
+    *[_has_or_not] * 4,
+    *[_facts] * 3,
+    *[_prices] * 2,
     _short_names,
-    _echo,
-    _echo,
     _echo,
 )

@@ -41,7 +41,7 @@ class Plan:
             return Diet(self.batch_tokens, 640, 4, 0.1, 0.5, 0.2)
         if done < 0.75:
             return Diet(self.batch_tokens, 768, 5, 0.05, 0.15, 0.5)
-        return Diet(self.batch_tokens, 1600, 10, 0.05, 0.1, 0.3)
+        return Diet(self.batch_tokens, 1600, 10, 0.05, 0.3, 0.35)
 
     def rate(self, done: float, step: int) -> float:
         """A factor on the learning rates: a short rise, level, then down to a twentieth over the last 45 %."""
