@@ -40,6 +40,7 @@ NUMBERS = _WORDS["numbers"]
 FEELINGS = _WORDS["feelings"]
 VERBS = _WORDS["verbs"]
 KIN = _WORDS["kin"]
+TITLES = _WORDS["titles"]
 ABSURD = _WORDS["absurd"]
 
 
@@ -52,7 +53,9 @@ def invented(rng: Random, *, syllables: int | None = None) -> str:
 
 
 def person(rng: Random) -> str:
-    return rng.choice(FIRST_NAMES) if rng.random() < 0.45 else invented(rng).capitalize()
+    """A name, sometimes with a title."""
+    name = rng.choice(FIRST_NAMES) if rng.random() < 0.45 else invented(rng).capitalize()
+    return f"{rng.choice(TITLES)} {name}" if rng.random() < 0.08 else name
 
 
 def town(rng: Random) -> str:
@@ -64,6 +67,8 @@ def town(rng: Random) -> str:
 def item(rng: Random) -> str:
     """A thing to hand over; one to three words, lower case."""
     noun = rng.choice(ITEM_NOUNS) if rng.random() < 0.85 else invented(rng)
+    if rng.random() < 0.08:
+        noun = rng.choice(("moon", "sun", "iron", "night", "star", "blood", "gold", "sea", "frost")) + noun
     roll = rng.random()
     if roll < 0.3:
         return noun
@@ -96,6 +101,8 @@ def place(rng: Random) -> str:
 
 
 def door(rng: Random) -> str:
+    if rng.random() < 0.15:
+        return rng.choice(("gate", "door", "hatch", "trapdoor"))
     kind = rng.choice(DOOR_KINDS) if rng.random() < 0.8 else invented(rng)
     return f"{kind} {rng.choice(DOOR_NOUNS)}"
 
