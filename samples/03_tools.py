@@ -7,6 +7,7 @@ Start `npc serve` first; then ``python samples/03_tools.py [ADDRESS]``.
 import sys
 
 from game_bridge.client import NpcClient, Refuse
+from npc_sdk.errors import NpcError
 from npc_sdk.events import ReplyFailed, TextDelta, ToolSettled
 from npc_sdk.messages import FunctionCall, JsonValue
 
@@ -20,8 +21,10 @@ def decide(call: FunctionCall) -> JsonValue:
     item, price = call.arguments.get("item"), call.arguments.get("price")
     if call.name != "sell_item" or item not in shelf:
         raise Refuse(f"You do not have {item or 'that'} to sell.")
-    if not isinstance(price, int) or not shelf[item] <= price <= purse:
-        raise Refuse(f"The price is {shelf[item]} coins, and the player has {purse}.")
+    if not isinstance(price, int) or price < shelf[item]:
+        raise Refuse(f"The least you take for it is {shelf[item]} coins.")
+    if price > purse:
+        raise Refuse(f"The player has only {purse} coins.")
     del shelf[item]
     purse -= price
     return {"item": item, "paid": price}
@@ -51,4 +54,7 @@ def main(address: str = "tcp://127.0.0.1:5577") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except NpcError as exc:  # no server there, for one
+        sys.exit(str(exc))
