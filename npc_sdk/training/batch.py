@@ -1,4 +1,4 @@
-"""Endless batches of generated dialogues, cut to a length and sorted so that little padding is computed."""
+"""Batches of generated dialogues, cut to a length and sorted so that little padding is computed."""
 
 from __future__ import annotations
 

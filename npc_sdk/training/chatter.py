@@ -7,7 +7,7 @@ from random import Random
 from npc_sdk.messages import Message
 from npc_sdk.training import vocabulary as words
 from npc_sdk.training.exchange import Exchange, Maker, spoken
-from npc_sdk.training.fact import Fact, ask, ask_about, make_fact, told
+from npc_sdk.training.fact import Fact, ask, ask_about, echo, make_fact, told
 from npc_sdk.training.scene import Scene
 from npc_sdk.training.style import talk
 from npc_sdk.training.vocabulary import PHRASES
@@ -81,7 +81,7 @@ def _told(scene: Scene, rng: Random, known: Fact, passages: list[str]) -> Exchan
 
 def unknown(scene: Scene, rng: Random) -> Exchange:
     subject = make_fact(rng).subject
-    body = f"{subject[0].upper()}{subject[1:]}? {rng.choice(PHRASES['unknown'])}"
+    body = echo(subject, rng.choice(PHRASES["unknown"]))
     made = spoken(scene, rng, "unknown", ask_about(rng, subject), body, subject)
     made.passages = [make_fact(rng).text for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
     return made

@@ -6,23 +6,16 @@ from random import Random
 
 from npc_sdk.training import vocabulary as words
 from npc_sdk.training.exchange import Act, Exchange, Maker, accepted, cannot, refused, spoken
+from npc_sdk.training.fact import echo
 from npc_sdk.training.scene import Scene
 from npc_sdk.training.style import talk
 from npc_sdk.training.vocabulary import PHRASES
 
 
-def _echo(asked: str, speech: str) -> str:
-    """Speech that first says again what it is about.
-
-    A small model decides better so: whether a thing is here is seen at its name, not before anything was said.
-    """
-    return f"The {asked}? {speech}"
-
-
 def _named(rng: Random, phrases: str, asked: str, thing: str) -> str:
     """Words before an act; a thing that was called by its whole name may be "it" from then on."""
     is_it = asked == thing and rng.random() < 0.7
-    return _echo(asked, rng.choice(PHRASES[f"{phrases}_it"]) if is_it else _said(rng, phrases, thing))
+    return echo(f"the {asked}", rng.choice(PHRASES[f"{phrases}_it"]) if is_it else _said(rng, phrases, thing))
 
 
 def _said(rng: Random, phrases: str, thing: str, **gaps: object) -> str:
@@ -42,12 +35,16 @@ def _short(rng: Random, thing: str, among: list[str]) -> str:
     return last if is_clear and rng.random() < 0.35 else thing
 
 
+def _lack(scene: Scene, rng: Random, line: str, body: str, is_there: bool) -> Exchange | None:
+    """Asked for what is not there; None where chance drew something that is."""
+    return None if is_there else spoken(scene, rng, "lack", line, body, body)
+
+
 def give(scene: Scene, rng: Random) -> Exchange | None:
     """Asked for a thing: handed over if held and not for sale."""
     if rng.random() < 0.3 or not scene.holds:
         thing = words.item(rng)
-        line, body = _said(rng, "want", thing), _echo(thing, "I have none.")
-        return None if thing in scene.holds else spoken(scene, rng, "lack", line, body, body)
+        return _lack(scene, rng, _said(rng, "want", thing), echo(f"the {thing}", "I have none."), thing in scene.holds)
     thing = rng.choice(scene.holds)
     asked = _short(rng, thing, scene.holds)
     line = _said(rng, "want", asked)
@@ -82,7 +79,7 @@ def price(scene: Scene, rng: Random) -> Exchange | None:
 
 def _tell_price(scene: Scene, rng: Random, line: str, asked: str, thing: str) -> Exchange:
     coins = f"{scene.prices[thing]} coins"
-    body = _echo(asked, _said(rng, "price_speech", thing, n=coins))
+    body = echo(f"the {asked}", _said(rng, "price_speech", thing, n=coins))
     return spoken(scene, rng, "price", line, body, thing, coins)
 
 
@@ -97,7 +94,7 @@ def sell(scene: Scene, rng: Random) -> Exchange | None:
     asks = "buy" if price == listed and rng.random() < 0.8 else "offer"
     asked = _short(rng, thing, scene.holds)
     line = _said(rng, asks, asked, n=price)
-    act = Act("sell", line, _echo(asked, _said(rng, "sell_speech", thing, n=price)), tool, (thing, price))
+    act = Act("sell", line, echo(f"the {asked}", _said(rng, "sell_speech", thing, n=price)), tool, (thing, price))
     roll = rng.random()
     if price < listed and roll < 0.6:
         least = f"{rng.randint(price + 1, listed)} coins"
@@ -132,8 +129,7 @@ def take(scene: Scene, rng: Random) -> Exchange | None:
 def open_(scene: Scene, rng: Random) -> Exchange | None:
     if rng.random() < 0.15 or not scene.doors:
         name = words.door(rng)
-        line, body = _said(rng, "open", name), _echo(name, "It is not here.")
-        return None if name in scene.doors else spoken(scene, rng, "lack", line, body, body)
+        return _lack(scene, rng, _said(rng, "open", name), echo(f"the {name}", "It is not here."), name in scene.doors)
     name = rng.choice(scene.doors)
     asked = name if len(scene.doors) > 1 or rng.random() < 0.6 else name.split()[-1]
     line = _said(rng, "open", asked)

@@ -10,8 +10,9 @@ from random import Random
 
 from npc_sdk.messages import Message
 from npc_sdk.training import vocabulary as words
-from npc_sdk.training.fact import ask, ask_about, make_fact, told
+from npc_sdk.training.fact import ask, ask_about, echo, make_fact, told
 from npc_sdk.training.piece import FORMAT, Piece, reply, turn
+from npc_sdk.training.scene import holds_line, prices_line
 
 Asked = tuple[str, str]  # the question and the answer
 
@@ -34,8 +35,7 @@ def _facts(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
     asked = []
     for fact in rng.sample(facts, count):
         line = ask(rng, fact) if fact in known else ask_about(rng, fact.subject)
-        subject = f"{fact.subject[0].upper()}{fact.subject[1:]}"
-        nothing = f"{subject}? {rng.choice(words.PHRASES['unknown'])}"
+        nothing = echo(fact.subject, rng.choice(words.PHRASES["unknown"]))
         asked.append((line, told(fact, line) if fact in known else nothing))
     return [fact.text for fact in known], asked
 
@@ -45,39 +45,42 @@ def _has_or_not(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
     things = words.items(rng, count)
     held = things[: rng.randint(1, 5)]
     prices = {thing: rng.randint(1, 60) for thing in held if rng.random() < 0.4}
-    lines = [f"You are talking to {words.person(rng)}.", f"You hold: {', '.join(held)}."]
+    lines = [f"You are talking to {words.person(rng)}.", holds_line(held)]
     if prices:
-        lines.append(f"Prices: {', '.join(f'{thing}: {coins} coins' for thing, coins in prices.items())}.")
+        lines.append(prices_line(prices))
     asked = []
     for thing in rng.sample([*held, *things], count):
         line = rng.choice(words.PHRASES["want"]).format(thing, a=words.article(thing))
         answer = "I have none." if thing not in held else rng.choice(words.PHRASES["give_speech_it"])
         if thing in prices:
             answer = rng.choice(words.PHRASES["price_speech"]).format(thing, n=f"{prices[thing]} coins")
-        asked.append((line, f"The {thing}? {answer}"))
+        asked.append((line, echo(f"the {thing}", answer)))
     return ["\n".join(lines)], asked
 
 
 def _prices(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
     prices = {thing: rng.randint(1, 99) for thing in words.items(rng, count)}
-    line = ", ".join(f"{thing}: {coins} coins" for thing, coins in prices.items())
     asked = [
-        (rng.choice(words.PHRASES["price"]).format(thing), f"The {thing}? The {thing} costs {prices[thing]} coins.")
+        (
+            rng.choice(words.PHRASES["price"]).format(thing),
+            echo(f"the {thing}", f"The {thing} costs {prices[thing]} coins."),
+        )
         for thing in rng.sample(list(prices), count)
     ]
-    return [f"Prices: {line}."], asked
+    return [prices_line(prices)], asked
 
 
 def _short_names(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
     """Called by its last word, answered with its whole name, as a call must."""
     things = {thing.split()[-1]: thing for thing in words.items(rng, count)}
     asked = [
-        (f"{last.capitalize()}?", f"The {last}? The {things[last]}.") for last in rng.sample(list(things), len(things))
+        (f"{last.capitalize()}?", echo(f"the {last}", f"The {things[last]}."))
+        for last in rng.sample(list(things), len(things))
     ]
-    return [f"You hold: {', '.join(things.values())}."], asked
+    return [holds_line(list(things.values()))], asked
 
 
-def _echo(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
+def _repeat(rng: Random, count: int) -> tuple[list[str], list[Asked]]:
     lines = [words.some_words(rng, rng.choice((3, 6, 10, 16))) for _ in range(count)]
     return [], [(f"{rng.choice(('Say', 'Repeat', 'Now say'))}: {line}.", f"{line}.") for line in lines]
 
@@ -87,5 +90,5 @@ _KINDS: tuple[Callable[[Random, int], tuple[list[str], list[Asked]]], ...] = (
     *[_facts] * 3,
     *[_prices] * 2,
     _short_names,
-    _echo,
+    _repeat,
 )

@@ -144,10 +144,18 @@ def _from_its_words(rng: Random, fact: Fact) -> str:
     return rng.choice(PHRASES["about_part"]).format(part)
 
 
+def echo(asked: str, speech: str) -> str:
+    """Speech that first says again what it is about.
+
+    A small model decides better so: whether a thing is here is seen at its name, not before anything was said.
+    """
+    return f"{_capital(asked)}? {speech}"
+
+
 def told(fact: Fact, question: str) -> str:
     """The fact as an answer: where the question names its subject, the answer says that again first."""
     subject = fact.subject.removeprefix("the ")
-    return f"{_capital(fact.subject)}? {fact.text}" if subject.lower() in question.lower() else fact.text
+    return echo(fact.subject, fact.text) if subject.lower() in question.lower() else fact.text
 
 
 def ask_about(rng: Random, subject: str) -> str:

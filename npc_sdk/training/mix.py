@@ -15,15 +15,16 @@ _MAKERS: tuple[tuple[int, Maker], ...] = (
     (10, deal.open_), (15, deal.work), (11, deal.done), (4, deal.follow), (3, deal.stay), (6, deal.deed),
 )  # fmt: skip
 
+_WEIGHTS = tuple(weight for weight, _ in _MAKERS)
+
 # What is easily drawn but teaches little is mostly drawn again.
 _KEPT = {"no_tool": 0.1, "no_work": 0.15, "lack": 0.2, "not_done": 0.3, "price": 0.6}
 
 
 def make_exchange(scene: Scene, rng: Random) -> Exchange:
     """The next exchange of this scene, which changes with it."""
-    weights = [weight for weight, _ in _MAKERS]
     while True:
-        made = rng.choices(_MAKERS, weights)[0][1](scene, rng)
+        made = rng.choices(_MAKERS, _WEIGHTS)[0][1](scene, rng)
         if made is not None and rng.random() < _KEPT.get(made.kind, 1.0):
             break
     if not made.passages and made.kind != "unknown" and rng.random() < 0.15:

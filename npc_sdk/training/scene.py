@@ -66,9 +66,9 @@ class Scene:
         lines = [f"You are talking to {self.player}."]
         if self.place:
             lines.append(f"Place: {self.place}.")
-        lines.append(f"You hold: {_listed(self.holds)}.")
+        lines.append(holds_line(self.holds))
         if self.prices:
-            lines.append(f"Prices: {', '.join(f'{thing}: {coins} coins' for thing, coins in self.prices.items())}.")
+            lines.append(prices_line(self.prices))
         if self.doors:
             lines.append(f"Doors here: {_listed(self.doors)}.")
         if self.player_coins is not None:
@@ -93,6 +93,16 @@ class Scene:
 
     def specs(self) -> tuple[ToolSpec, ...]:
         return (*self.tools.values(), *(spec for _, _, spec in self.deeds))
+
+
+def holds_line(things: list[str]) -> str:
+    """The character's things, as the village's personas put it."""
+    return f"You hold: {_listed(things)}."
+
+
+def prices_line(prices: dict[str, int]) -> str:
+    """What is for sale, as the village's personas put it."""
+    return f"Prices: {', '.join(f'{thing}: {coins} coins' for thing, coins in prices.items())}."
 
 
 def _listed(things: list[str]) -> str:
