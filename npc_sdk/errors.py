@@ -99,6 +99,12 @@ class ReplyTimeout(NpcError):
     retryable = True
 
 
+class DeadlineMissed(NpcError):
+    """The words would have come too late to be worth saying; nothing was said."""
+
+    code = "deadline_missed"
+
+
 class EngineError(NpcError):
     code = "engine"
 

@@ -1,4 +1,4 @@
-"""What a session asks of an engine: prompt segments, sampling parameters, priority, deadline."""
+"""What a session asks of an engine: a reply, or only a prompt's front ahead of time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,11 @@ class GenerateRequest:
     """One run of the model. segments are the compiled prompt; messages and tools are the same prompt as structure,
     for engines that render it themselves (scripted, remote).
 
-    Units: deadline_s is seconds from now; None waits as long as it takes.
+    stable_segments of them, at the front, come again in this NPC's next prompts; None where nobody knows. Requests of
+    one npc_id share their turn with each other before others wait for them.
+
+    Units: deadline_s is seconds from now for the whole reply, start_by_s for its first token; None waits as long as it
+    takes.
     """
 
     request_id: str
@@ -57,3 +61,17 @@ class GenerateRequest:
     sampling: Sampling = field(default_factory=Sampling)
     priority: Priority = Priority.PLAYER
     deadline_s: float | None = None
+    start_by_s: float | None = None
+    stable_segments: int | None = None
+    npc_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillRequest:
+    """The front of a prompt that will come, to be computed while there is time. Fields as in GenerateRequest."""
+
+    request_id: str
+    segments: tuple[Segment, ...]
+    priority: Priority = Priority.BACKGROUND
+    stable_segments: int | None = None
+    npc_id: str = ""

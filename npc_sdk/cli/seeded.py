@@ -7,7 +7,9 @@ import itertools
 from collections.abc import AsyncIterator, Sequence
 
 from npc_sdk.engine.interface import Engine, EngineInfo, EngineItem
-from npc_sdk.requests import GenerateRequest, Segment
+from npc_sdk.engine.stats import EngineStats
+from npc_sdk.events import Usage
+from npc_sdk.requests import GenerateRequest, PrefillRequest, Segment
 
 _STEP = 7919  # a prime: seeds that stand next to each other share no reply
 
@@ -34,6 +36,18 @@ class SeededEngine:
             sampling = dataclasses.replace(request.sampling, seed=next(self._seeds))
             request = dataclasses.replace(request, sampling=sampling)
         return self._engine.stream(request)
+
+    async def prefill(self, request: PrefillRequest) -> Usage:
+        """The wrapped engine's."""
+        return await self._engine.prefill(request)
+
+    def note_frame(self, frame_s: float) -> None:
+        """The wrapped engine's."""
+        self._engine.note_frame(frame_s)
+
+    def stats(self) -> EngineStats:
+        """The wrapped engine's."""
+        return self._engine.stats()
 
     def cancel(self, request_id: str) -> None:
         """The wrapped engine's."""

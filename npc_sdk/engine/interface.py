@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from npc_sdk.engine.stats import EngineStats
 from npc_sdk.events import Timings, Usage
-from npc_sdk.requests import GenerateRequest, Segment
+from npc_sdk.requests import GenerateRequest, PrefillRequest, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,24 @@ class Engine(Protocol):
         """
         ...
 
+    async def prefill(self, request: PrefillRequest) -> Usage:
+        """Compute the front of a prompt and keep it; what of it was there already counts as cached_tokens.
+
+        Cancelled, it keeps what it has and says how far it came. An engine without a cache returns at once.
+        Raises: NpcError subclasses only.
+        """
+        ...
+
     def cancel(self, request_id: str) -> None:
         """Ask a run to end before its next token, with finish_reason "cancelled". Unknown ids are ignored."""
+        ...
+
+    def note_frame(self, frame_s: float) -> None:
+        """The game took so long for a frame; an engine on the game's machine gives way where that is too long."""
+        ...
+
+    def stats(self) -> EngineStats:
+        """What the engine did so far."""
         ...
 
     async def close(self) -> None:

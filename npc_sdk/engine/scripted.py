@@ -13,10 +13,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from npc_sdk.engine.interface import Chunk, EngineInfo, EngineItem, Generated
+from npc_sdk.engine.stats import EngineStats
 from npc_sdk.errors import DuplicateRequest, EngineCrashed, NpcError, PromptTooLong, ReplyTimeout, SettingsError
 from npc_sdk.events import Timings, Usage
 from npc_sdk.messages import Message
-from npc_sdk.requests import GenerateRequest, Segment
+from npc_sdk.requests import GenerateRequest, PrefillRequest, Segment
 
 Rule: TypeAlias = tuple[str | re.Pattern[str], str]
 Script: TypeAlias = str | Sequence[str] | Sequence[Rule] | Mapping[str, str] | Callable[[GenerateRequest], str]
@@ -54,7 +55,10 @@ class ScriptedEngine:
         self._info = EngineInfo(name, context_tokens, chat_format, tool_format, "none", has_vision)
         self._running: dict[str, asyncio.Event] = {}
         self._is_closed = False
-        self.requests: list[GenerateRequest] = []  # what was asked, for a test to look at
+        # What was asked, for a test to look at.
+        self.requests: list[GenerateRequest] = []
+        self.prefills: list[PrefillRequest] = []
+        self.frames_s: list[float] = []
 
     @property
     def info(self) -> EngineInfo:
@@ -73,6 +77,19 @@ class ScriptedEngine:
                 yield item
         finally:
             self._running.pop(request.request_id, None)
+
+    async def prefill(self, request: PrefillRequest) -> Usage:
+        """Nothing to compute."""
+        self.prefills.append(request)
+        return Usage()
+
+    def note_frame(self, frame_s: float) -> None:
+        """Nothing to slow down."""
+        self.frames_s.append(frame_s)
+
+    def stats(self) -> EngineStats:
+        """How many streams are open."""
+        return EngineStats(running=len(self._running))
 
     def cancel(self, request_id: str) -> None:
         """Ends a run before its next word. Unknown ids are ignored."""

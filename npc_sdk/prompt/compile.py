@@ -45,12 +45,16 @@ class PromptSource:
 
 @dataclass(frozen=True, slots=True)
 class CompiledPrompt:
-    """segments for the model, messages for engines that render themselves, and the account of how it came about."""
+    """segments for the model, messages for engines that render themselves, and the account of how it came about.
+
+    stable_segments of the segments, at the front, begin every prompt of this character while it has the same tools.
+    """
 
     segments: tuple[Segment, ...]
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...]
     trace: Trace
+    stable_segments: int
 
 
 @dataclass(slots=True)
@@ -89,7 +93,8 @@ def compile_prompt(
         over = total + reply_tokens - window_tokens
         if over <= 0:
             trace = Trace(_in_order(fixed, budget.parts), total, window_tokens, reply_tokens)
-            return CompiledPrompt(segments, messages, source.tools, trace)
+            stable = len(chat_format.system(messages[0], source.tools))
+            return CompiledPrompt(segments, messages, source.tools, trace, stable)
         room -= over  # words that meet at a seam can take more tokens joined than alone
     raise _too_long(fixed, window_tokens, reply_tokens)
 

@@ -177,6 +177,8 @@ class Reply:
             sampling=self.ask.sampling,
             priority=self.ask.priority,
             deadline_s=left_s,
+            stable_segments=prompt.stable_segments,
+            npc_id=self._scene.npc_id,
         )
 
     async def _next(self, stream: AsyncIterator[EngineItem]) -> EngineItem:

@@ -32,7 +32,7 @@ def _cache(decoder: Decoder) -> KVCache:
 def _pass(decoder: Decoder, ids: list[int], cache: KVCache) -> torch.Tensor:
     """Tokens through the layers, behind what the cache holds."""
     cache.reserve(cache.length + len(ids))
-    hidden = decoder.hidden(decoder.batch([Work(cache, ids)]), cache.pool)
+    hidden = decoder.hidden(decoder.batch([Work(cache, ids)]), cache.pool, lambda: None)
     cache.advance(len(ids))
     return hidden
 

@@ -53,7 +53,7 @@ class Table:
                 ready.append(one)
         if not ready:
             return
-        for one, logits in zip(ready, self.runner.run(ready, chunk), strict=True):
+        for one, logits in zip(ready, self.runner.run(ready, chunk, lambda: None), strict=True):
             if logits is not None:
                 one.accept(logits)
             if one.is_done:

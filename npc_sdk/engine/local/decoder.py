@@ -72,7 +72,7 @@ class Decoder:
         """Lays out one step."""
         return Batch.of(works, self.cache_shape, self.config.heads // self.config.kv_heads)
 
-    def hidden(self, batch: Batch, pool: BlockPool) -> torch.Tensor:
+    def hidden(self, batch: Batch, pool: BlockPool, between_layers: Callable[[], None]) -> torch.Tensor:
         """Passes rows through all layers. Mutates: the pool, at the rows' slots. Shapes: (rows, hidden)."""
         cos, sin = self.rotary.angles(batch.positions, batch.last_position)
         step = Step(cos, sin, batch, pool)
@@ -81,6 +81,7 @@ class Decoder:
             x = x + self._attention(block, index, x, step)
             up = block.activation(block.up(block.mlp_norm(x), batch.wide_rows))
             x = x + block.down(up, batch.wide_rows)
+            between_layers()
         return x
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:

@@ -27,7 +27,7 @@ from npc_sdk.engine.local.profile import find_stops, read_profile
 from npc_sdk.engine.local.runner import Runner
 from npc_sdk.engine.local.scheduler import AGEING_S, BUSY_CHUNK_TOKENS, CHUNK_TOKENS, Scheduler
 from npc_sdk.engine.local.sequence import EndRules, Sequence
-from npc_sdk.engine.local.stats import EngineStats
+from npc_sdk.engine.stats import EngineStats
 from npc_sdk.engine.local.tokenizer import ModelTokenizer
 from npc_sdk.engine.local.worker import Worker
 from npc_sdk.errors import (
@@ -39,7 +39,8 @@ from npc_sdk.errors import (
     RequestError,
     SettingsError,
 )
-from npc_sdk.requests import GenerateRequest, Segment
+from npc_sdk.events import Usage
+from npc_sdk.requests import GenerateRequest, PrefillRequest, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ class LocalEngine:
     async def stream(self, request: GenerateRequest) -> AsyncIterator[EngineItem]:
         """Chunks, then one Generated. Raises: NpcError subclasses; closing the iterator early cancels the run."""
         inbox: asyncio.Queue[EngineItem | NpcError] = asyncio.Queue()
+        check_sampling(request.sampling)
         sequence = self._submit(request, inbox)
         try:
             while True:
@@ -167,6 +169,29 @@ class LocalEngine:
                 yield item
         finally:
             self._close_stream(sequence)
+
+    async def prefill(self, request: PrefillRequest) -> Usage:
+        """Computes a prompt's front for prompts to come. Raises: NpcError subclasses; its own cancel ends it early."""
+        inbox: asyncio.Queue[EngineItem | NpcError] = asyncio.Queue()
+        wanted = GenerateRequest(
+            request.request_id,
+            request.segments,
+            priority=request.priority,
+            stable_segments=request.stable_segments,
+            npc_id=request.npc_id,
+        )
+        sequence = self._submit(wanted, inbox, is_prefill=True)
+        try:
+            item = await inbox.get()
+        finally:
+            self._close_stream(sequence)
+        if isinstance(item, NpcError):
+            raise item
+        assert isinstance(item, Generated), "a prefill says nothing"
+        return item.usage
+
+    def note_frame(self, frame_s: float) -> None:
+        """Tells the governor how long the game took for a frame."""
 
     def cancel(self, request_id: str) -> None:
         """Asks a run to end before its next token. Unknown ids are ignored."""
@@ -183,10 +208,11 @@ class LocalEngine:
         """Frees the model. Streams still open end with EngineCrashed."""
         await asyncio.get_running_loop().run_in_executor(None, self._worker.close)
 
-    def _submit(self, request: GenerateRequest, inbox: asyncio.Queue[EngineItem | NpcError]) -> Sequence:
+    def _submit(
+        self, request: GenerateRequest, inbox: asyncio.Queue[EngineItem | NpcError], *, is_prefill: bool = False
+    ) -> Sequence:
         """Checks a request and queues it. Raises: RequestError and its kind, Overloaded, EngineCrashed."""
         self._check_open(request.request_id)
-        check_sampling(request.sampling)
         prompt = self._tokenizer.encode(request.segments)
         room = self._room(prompt, request.request_id)
         loop = asyncio.get_running_loop()
@@ -197,10 +223,24 @@ class LocalEngine:
                 loop.call_soon_threadsafe(inbox.put_nowait, item)
 
         detokenizer = Detokenizer(self._tokenizer.decode)
-        sequence = Sequence(request, prompt, room=room, rules=self._rules, detokenizer=detokenizer, emit=emit)
+        sequence = Sequence(
+            request,
+            prompt,
+            room=room,
+            rules=self._rules,
+            detokenizer=detokenizer,
+            emit=emit,
+            stable_tokens=self._stable_tokens(request),
+            is_prefill=is_prefill,
+        )
         self._worker.submit(sequence)
         self._open[request.request_id] = sequence
         return sequence
+
+    def _stable_tokens(self, request: GenerateRequest) -> int | None:
+        """Tokens of the prompt's stable front, where the request names one."""
+        count = request.stable_segments
+        return None if count is None else len(self._tokenizer.encode(request.segments[:count]))
 
     def _check_open(self, request_id: str) -> None:
         """Raises: DuplicateRequest, Overloaded."""

@@ -32,15 +32,15 @@ class Lease:
         return self.cache.length
 
     def adopt(self, tokens: Sequence[int]) -> None:
-        """Takes what the tree has after the blocks that are here already. Mutates: the cache.
+        """Takes what the tree has of some tokens after the blocks that are here already. Mutates: the cache.
 
-        Another sequence may have computed it since the last step. The last token is left out: its logits are wanted.
+        Another sequence may have computed it since the last step.
         """
         at = self.cache.length
         if at != self.cache.capacity or len(self._chain) * BLOCK_TOKENS != at:
             return
         node = self._chain[-1] if self._chain else None
-        match = self._prefix.match(tokens[:-1], wide_until=self.wide_until, start=node, at=at)
+        match = self._prefix.match(tokens, wide_until=self.wide_until, start=node, at=at)
         for found in match.full:
             self.cache.share(found.block)
             self._chain.append(found)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, BlockPool
-from npc_sdk.engine.local.stats import CacheStats
+from npc_sdk.engine.stats import CacheStats
 
 # A block's tokens and whether the wide kernel computed them: the two kernels round differently.
 Key: TypeAlias = tuple[tuple[int, ...], bool]

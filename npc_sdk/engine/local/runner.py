@@ -6,6 +6,7 @@ Knows neither queues nor sampling. Owned by the worker's thread.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
 
 import torch
@@ -35,7 +36,7 @@ class Runner:
         lease = sequence.lease or Lease(self._pool, self._prefix_cache, self._wide_until(sequence))
         known = max(lease.length, sequence.seen_tokens)  # what it did itself before it gave way is no reuse
         if sequence.pending_tokens > 1 or sequence.lease is None:
-            lease.adopt(sequence.tokens)
+            lease.adopt(sequence.reusable)
         if sequence.lease is None and not lease.fits(len(sequence.tokens)):
             lease.release(sequence.tokens)
             return False
@@ -46,8 +47,12 @@ class Runner:
         return lease.reserve(_chunk_end(sequence, chunk_tokens))
 
     @torch.inference_mode()
-    def run(self, sequences: SequenceOf[Sequence], chunk_tokens: int) -> list[torch.Tensor | None]:
+    def run(
+        self, sequences: SequenceOf[Sequence], chunk_tokens: int, between_layers: Callable[[], None]
+    ) -> list[torch.Tensor | None]:
         """One step for sequences that were admitted: each one's next logits, None where its prompt goes on.
+
+        between_layers may run other sequences, to their end or not; those of this step are unchanged until it returns.
 
         Shapes: (vocab,) on the CPU.
         Mutates: caches, clocks, the prefix cache.
@@ -55,7 +60,7 @@ class Runner:
         started = time.perf_counter()
         works = [self._work(one, _chunk_end(one, chunk_tokens)) for one in _wide_first(sequences)]
         batch = self._decoder.batch(works)
-        hidden = self._decoder.hidden(batch, self._pool)
+        hidden = self._decoder.hidden(batch, self._pool, between_layers)
         rows = iter(self._decoder.logits(hidden[batch.sampled]).cpu() if batch.sampled else ())
         results = {id(work.cache): next(rows) if work.has_logits else None for work in works}
         for work in works:
@@ -81,11 +86,15 @@ class Runner:
         self._decoder.close()
 
     def _wide_until(self, sequence: Sequence) -> int:
-        """The position from which on a sequence takes the narrow kernel: its reply, and the last block of its prompt.
+        """The position from which on a sequence takes the narrow kernel: where its stable front ends.
 
-        It follows from the prompt alone, so that neither chunks nor neighbours nor reuse change a rounding.
+        Where no front is known it is the whole prompt but for its last block. It follows from the request alone, so
+        that neither chunks nor neighbours nor reuse change a rounding; and what a conversation adds to the front is
+        computed alike when it is new and when it is history.
         """
-        return (sequence.prompt_tokens - 1) // BLOCK_TOKENS * BLOCK_TOKENS if self._has_wide else 0
+        prompt = sequence.prompt_tokens - (not sequence.is_prefill)
+        stable = prompt if sequence.stable_tokens is None else min(sequence.stable_tokens, prompt)
+        return stable // BLOCK_TOKENS * BLOCK_TOKENS if self._has_wide else 0
 
     def _work(self, sequence: Sequence, end: int) -> Work:
         """A sequence's part of the step."""
@@ -93,7 +102,8 @@ class Runner:
         assert lease is not None, f"request {sequence.request.request_id!r} was not admitted"
         first = lease.length
         wide_rows = max(0, min(end, lease.wide_until) - first)
-        return Work(lease.cache, sequence.tokens[first:end], wide_rows, has_logits=end == len(sequence.tokens))
+        has_logits = end == len(sequence.tokens) and not sequence.is_prefill
+        return Work(lease.cache, sequence.tokens[first:end], wide_rows, has_logits)
 
     def _note(self, sequence: Sequence, results: dict[int, torch.Tensor | None], took_s: float) -> torch.Tensor | None:
         """Publishes what a sequence computed and counts its time; its logits. Mutates: lease, clock."""

@@ -5,6 +5,7 @@ Owned by the model's thread once queued; the asyncio side only sets is_cancelled
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ from npc_sdk.decoding.detokenize import Detokenizer, StopHolder
 from npc_sdk.decoding.sampling import TokenSampler
 from npc_sdk.engine.interface import Chunk, EngineItem, Generated
 from npc_sdk.engine.local.lease import Lease
-from npc_sdk.engine.local.stats import RequestStats, gaps
-from npc_sdk.errors import NpcError
+from npc_sdk.engine.stats import RequestStats, gaps
+from npc_sdk.errors import DeadlineMissed, NpcError, ReplyTimeout
 from npc_sdk.events import Timings, Usage
 from npc_sdk.requests import GenerateRequest
 
@@ -70,10 +71,14 @@ class Sequence:
         rules: EndRules,
         detokenizer: Detokenizer,
         emit: Emit,
+        stable_tokens: int | None = None,
+        is_prefill: bool = False,
     ) -> None:
         self.request = request
         self.tokens = list(prompt)  # prompt and reply
         self.prompt_tokens = len(prompt)
+        self.stable_tokens = stable_tokens  # at the front, those that the NPC's next prompts begin with as well
+        self.is_prefill = is_prefill  # only the cache is wanted, no reply
         self.lease: Lease | None = None  # blocks, while it runs
         self.cached_tokens = 0  # of the prompt, found in the prefix cache
         self.seen_tokens = 0  # the most that its own steps have brought its cache to
@@ -104,10 +109,26 @@ class Sequence:
         return len(self.tokens) - (self.lease.length if self.lease else 0)
 
     @property
-    def is_late(self) -> bool:
-        """Whether the deadline has passed."""
-        deadline = self.request.deadline_s
-        return deadline is not None and time.perf_counter() - self.clock.arrived >= deadline
+    def reusable(self) -> list[int]:
+        """The tokens that may come out of the cache: all but the last, whose logits a reply wants."""
+        return self.tokens if self.is_prefill else self.tokens[:-1]
+
+    @property
+    def start_by(self) -> float:
+        """When the first token must be there, infinite where nothing presses. Units: of time.perf_counter."""
+        limit = self.request.start_by_s
+        is_pressed = limit is not None and self.clock.first_token is None
+        return self.clock.arrived + limit if is_pressed and limit is not None else math.inf
+
+    def lateness(self, now: float) -> NpcError | None:
+        """Why a run past its time ends; None for one that is in time."""
+        age, whole_s = now - self.clock.arrived, self.request.deadline_s
+        if whole_s is not None and age >= whole_s:
+            return ReplyTimeout(f"no whole reply within {whole_s:g} s", hint="allow more time or fewer tokens")
+        if now >= self.start_by:
+            limit_s = self.request.start_by_s
+            return DeadlineMissed(f"no first word within {limit_s:g} s", hint="too late to be said; nothing was")
+        return None
 
     def accept(self, logits: torch.Tensor) -> None:
         """Draws a token, sends the text that it completes, and finishes where it ends the reply."""
@@ -122,6 +143,11 @@ class Sequence:
             self.finish("stop")
         elif self.new_tokens >= self._limit:
             self.finish("length")
+
+    def finish_prefill(self) -> None:
+        """Ends a run that wanted no reply, once the cache holds its whole prompt."""
+        if self.is_prefill and not self.is_done and not self.pending_tokens:
+            self.finish("stop")
 
     def finish(self, reason: Finish) -> None:
         """Sends the text held back, then the terminal item."""

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
+from concurrent.futures import Future
+from typing import TypeVar
 
 import torch
 
 from npc_sdk.engine.local.runner import Runner
 from npc_sdk.engine.local.scheduler import Plan, Scheduler
 from npc_sdk.engine.local.sequence import Sequence
-from npc_sdk.engine.local.stats import CacheStats, EngineStats, Recorder
-from npc_sdk.errors import EngineCrashed, NpcError, ReplyTimeout
+from npc_sdk.engine.stats import CacheStats, EngineStats, GovernorStats, Recorder
+from npc_sdk.errors import EngineCrashed, NpcError
+
+Result = TypeVar("Result")
 
 
 class Worker:
@@ -26,6 +31,7 @@ class Worker:
         self._scheduler = scheduler
         self._recorder = Recorder()
         self._inbox: list[Sequence] = []
+        self._jobs: list[Callable[[Runner], None]] = []
         self._changed = threading.Condition()
         self._is_closing = False
         self._thread = threading.Thread(target=self._main, name="npc-engine", daemon=True)
@@ -34,8 +40,7 @@ class Worker:
     def submit(self, sequence: Sequence) -> None:
         """Queues a sequence. Raises: EngineCrashed once the worker is closed or its thread has died."""
         with self._changed:
-            if self._is_closing:
-                raise EngineCrashed("the engine is closed", hint="make a new one")
+            self._check_open()
             self._inbox.append(sequence)
             self._changed.notify()
 
@@ -44,12 +49,28 @@ class Worker:
         with self._changed:
             self._changed.notify()
 
+    def call(self, function: Callable[[Runner], Result]) -> Future[Result]:
+        """Runs a function on the model's thread, between two steps. Raises: EngineCrashed once closed."""
+        future: Future[Result] = Future()
+
+        def job(runner: Runner) -> None:
+            try:
+                future.set_result(function(runner))
+            except Exception as exc:
+                future.set_exception(exc)
+
+        with self._changed:
+            self._check_open()
+            self._jobs.append(job)
+            self._changed.notify()
+        return future
+
     def stats(self, cache: CacheStats) -> EngineStats:
         """Figures of requests and steps, with the cache's."""
         live = self._scheduler.live
         running = sum(one.lease is not None for one in live)
         waiting = len(live) - running + len(self._inbox)
-        return self._recorder.snapshot(running=running, waiting=waiting, cache=cache)
+        return self._recorder.snapshot(running=running, waiting=waiting, cache=cache, governor=GovernorStats())
 
     def close(self) -> None:
         """Ends open sequences with EngineCrashed and waits for the thread; the model is free afterwards."""
@@ -58,53 +79,81 @@ class Worker:
             self._changed.notify()
         self._thread.join()
 
+    def _check_open(self) -> None:
+        """Raises: EngineCrashed."""
+        if self._is_closing:
+            raise EngineCrashed("the engine is closed", hint="make a new one")
+
     def _main(self) -> None:
         """The thread: works until closed; whatever happens, every sequence ends."""
         cause: Exception | None = None
         try:
-            while self._take_in():
-                self._end_unwanted()
-                plan = self._scheduler.plan(time.perf_counter())
-                if plan is not None:
-                    self._step(plan)
+            while self._sleep():
+                self._do_jobs()
+                self._serve(above=None)
         except Exception as exc:
             cause = exc
         self._shut_down(cause)
 
-    def _take_in(self) -> bool:
-        """Takes new sequences in, asleep while there is nothing to do; False once closing."""
+    def _sleep(self) -> bool:
+        """Waits while there is nothing to do; False once closing."""
         with self._changed:
-            while not (self._is_closing or self._inbox or self._scheduler.live):
+            while not (self._is_closing or self._inbox or self._jobs or self._scheduler.live):
                 self._changed.wait()
+            return not self._is_closing
+
+    def _do_jobs(self) -> None:
+        """Runs what was asked for on this thread."""
+        assert self._runner is not None
+        with self._changed:
+            jobs, self._jobs = self._jobs, []
+        for job in jobs:
+            job(self._runner)
+
+    def _serve(self, above: int | None) -> bool:
+        """Takes new sequences in, ends those that nobody wants, and steps; False where nobody above a class could."""
+        with self._changed:
             arrived, self._inbox = self._inbox, []
-            is_open = not self._is_closing
         for sequence in arrived:
             self._scheduler.add(sequence)
-        return is_open
+        self._end_unwanted()
+        plan = self._scheduler.plan(time.perf_counter(), above)
+        return plan is not None and self._step(plan)
 
     def _end_unwanted(self) -> None:
         """Ends sequences that were cancelled or are past their deadline."""
-        for sequence in self._scheduler.live:
+        now = time.perf_counter()
+        for sequence in self._scheduler.free:
+            lateness = sequence.lateness(now)
             if sequence.is_cancelled:
                 sequence.finish("cancelled")
                 self._retire(sequence)
-            elif sequence.is_late:
-                limit = sequence.request.deadline_s
-                sequence.fail(
-                    ReplyTimeout(f"no whole reply within {limit:g} s", hint="allow more time or fewer tokens")
-                )
+            elif lateness is not None:
+                sequence.fail(lateness)
                 self._retire(sequence)
 
-    def _step(self, plan: Plan) -> None:
-        """Everyone's turn: make room, run the model, postprocess."""
+    def _step(self, plan: Plan) -> bool:
+        """Everyone's turn: make room, run the model, postprocess. False where nobody had room or ended."""
+        live = len(self._scheduler.live)
         for sequence in plan.preempted:
             self._preempt(sequence)
         members = self._admitted(plan)
         if not members:
-            return
+            return len(self._scheduler.live) < live
         self._recorder.note_step(len(members))
-        for sequence, logits in zip(members, self._run(members, plan.chunk_tokens), strict=True):
+        for sequence in members:
+            self._scheduler.note_served(sequence, min(sequence.pending_tokens, plan.chunk_tokens))
+        with self._scheduler.hold(members):
+            outcomes = self._run(members, plan)
+        for sequence, logits in zip(members, outcomes, strict=True):
             self._postprocess(sequence, logits)
+        return True
+
+    def _give_way(self, urgency: int) -> None:
+        """Between two layers of a step: whoever is more urgent goes first, to the end of what they ask."""
+        if self._inbox:
+            while not self._is_closing and self._serve(above=urgency):
+                pass
 
     def _admitted(self, plan: Plan) -> list[Sequence]:
         """Those members for whom there is room, if need be with the blocks of less urgent ones."""
@@ -114,7 +163,11 @@ class Worker:
                 continue  # it gave its blocks to one before it
             try:
                 if self._has_room(sequence, members, plan.chunk_tokens):
-                    members.append(sequence)
+                    sequence.finish_prefill()  # the cache may have had all of it
+                    if sequence.is_done:
+                        self._retire(sequence)
+                    else:
+                        members.append(sequence)
             except Exception as exc:
                 self._fail(sequence, exc)
         return members
@@ -129,15 +182,15 @@ class Worker:
             self._preempt(victim)
         return True
 
-    def _run(self, members: SequenceOf[Sequence], chunk_tokens: int) -> list[torch.Tensor | Exception | None]:
+    def _run(self, members: SequenceOf[Sequence], plan: Plan) -> list[torch.Tensor | Exception | None]:
         """Logits of each; where the step fails, each alone, so that only those end whose own step fails."""
         assert self._runner is not None
         try:
-            return list(self._runner.run(members, chunk_tokens))
+            return list(self._runner.run(members, plan.chunk_tokens, lambda: self._give_way(plan.urgency)))
         except Exception as exc:
             if len(members) == 1:
                 return [exc]
-        return [self._run([one], chunk_tokens)[0] for one in members]
+        return [self._run([one], plan)[0] for one in members]
 
     def _postprocess(self, sequence: Sequence, outcome: torch.Tensor | Exception | None) -> None:
         """Draws a sequence's token, or ends it with what went wrong."""
@@ -147,6 +200,7 @@ class Worker:
         try:
             if outcome is not None:
                 sequence.accept(outcome)
+            sequence.finish_prefill()
         except Exception as exc:
             self._fail(sequence, exc)
         else:

@@ -1,6 +1,6 @@
-"""What the engine did: figures of each request that ended, and of the engine as a whole.
+"""What an engine did: figures of each request that ended, and of the engine as a whole.
 
-Knows no torch. The worker's thread writes the recorder; anyone may read a snapshot.
+Knows no torch. An engine's own thread writes the recorder; anyone may read a snapshot, also over the bridge.
 """
 
 from __future__ import annotations
@@ -49,18 +49,39 @@ class CacheStats:
 
 
 @dataclass(frozen=True, slots=True)
+class GovernorStats:
+    """How far the engine gives way to the game. share is the part of the time that it works, 1 unless throttled.
+
+    Units: frame_s is the game's frame time, smoothed; budget_s what it may take; chunk_tokens the most of a step.
+    """
+
+    is_throttling: bool = False
+    frame_s: float = 0.0
+    budget_s: float = 0.0
+    share: float = 1.0
+    chunk_tokens: int = 0
+    frames: int = 0
+    late_frames: int = 0
+    slowdowns: int = 0
+    recoveries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStats:
     """The engine so far. batch_sizes maps a number of sequences to the steps that had so many; requests are the last
     to have ended, the latest last.
     """
 
-    running: int
-    waiting: int
-    cache: CacheStats
-    steps: int
-    preemptions: int
-    batch_sizes: dict[int, int]
-    requests: tuple[RequestStats, ...]
+    running: int = 0
+    waiting: int = 0
+    cache: CacheStats = field(default_factory=CacheStats)
+    governor: GovernorStats = field(default_factory=GovernorStats)
+    steps: int = 0
+    preemptions: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
+    batch_sizes: dict[int, int] = field(default_factory=dict)
+    requests: tuple[RequestStats, ...] = ()
 
     @property
     def mean_batch(self) -> float:
@@ -74,6 +95,8 @@ class Recorder:
 
     steps: int = 0
     preemptions: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
     batch_sizes: dict[int, int] = field(default_factory=dict)
     requests: deque[RequestStats] = field(default_factory=lambda: deque(maxlen=KEPT_REQUESTS))
 
@@ -82,10 +105,20 @@ class Recorder:
         self.steps += 1
         self.batch_sizes[members] = self.batch_sizes.get(members, 0) + 1
 
-    def snapshot(self, *, running: int, waiting: int, cache: CacheStats) -> EngineStats:
+    def snapshot(self, *, running: int, waiting: int, cache: CacheStats, governor: GovernorStats) -> EngineStats:
         """The figures now."""
-        sizes, requests = dict(self.batch_sizes), tuple(self.requests)
-        return EngineStats(running, waiting, cache, self.steps, self.preemptions, sizes, requests)
+        return EngineStats(
+            running=running,
+            waiting=waiting,
+            cache=cache,
+            governor=governor,
+            steps=self.steps,
+            preemptions=self.preemptions,
+            drafted_tokens=self.drafted_tokens,
+            accepted_tokens=self.accepted_tokens,
+            batch_sizes=dict(self.batch_sizes),
+            requests=tuple(self.requests),
+        )
 
 
 def gaps(times_s: list[float]) -> tuple[float, float]:
