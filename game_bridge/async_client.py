@@ -14,6 +14,7 @@ from typing import Literal, Self, TypeAlias
 
 from game_bridge import message as wire
 from game_bridge.core import Refuse
+from game_bridge.frame_meter import FrameMeter
 from game_bridge.link import Link
 from game_bridge.settings import DEFAULT_ADDRESS
 from npc_sdk.errors import ConnectionLost, UnknownRequest
@@ -87,12 +88,25 @@ class AsyncNpcSession:
         request_id: str | None = None,
         priority: wire.PriorityName = "player",
         timeout_s: float | None = None,
+        start_by_s: float | None = None,
         on_tool: AsyncOnTool | None = None,
     ) -> AsyncReply:
-        """Speak; sent at once. Raises: ConnectionLost, DuplicateRequest, ProtocolError, TooLarge."""
+        """Speak; sent at once. With start_by_s, words that would come later are dropped: DeadlineMissed.
+
+        Raises: ConnectionLost, DuplicateRequest, ProtocolError, TooLarge, Unsupported.
+        """
         reply = AsyncReply(self, request_id or uuid.uuid4().hex, on_tool)
-        self._link.say(reply.events.put_nowait, self.session_id, reply.request_id, text, images, priority, timeout_s)
+        sink, place = reply.events.put_nowait, (self.session_id, reply.request_id)
+        self._link.say(sink, *place, text, images, priority, timeout_s, start_by_s)
         return reply
+
+    def approach(self) -> None:
+        """The player walks up: the server prepares the next prompt. A server that is gone hears nothing."""
+        self._link.hint(wire.Approach, session_id=self.session_id)
+
+    def typing(self, text: str) -> None:
+        """The player's words so far, for the server to prepare; empty forgets them. Raises: ProtocolError, TooLarge."""
+        self._link.hint(wire.Typing, session_id=self.session_id, text=text)
 
     def tool_result(
         self, call_id: str, status: Literal["accepted", "refused"] = "accepted", content: JsonValue = None
@@ -120,6 +134,7 @@ class AsyncNpcClient:
         self._link = link
         self._sessions: dict[str, AsyncNpcSession] = {}
         self._opening = asyncio.Lock()
+        self._meter = FrameMeter()
 
     @classmethod
     async def connect(
@@ -158,6 +173,27 @@ class AsyncNpcClient:
             if npc_id not in self._sessions:
                 self._sessions[npc_id] = await self.talk(npc_id)
         return self._sessions[npc_id].say(text, images=images, on_tool=on_tool)
+
+    def approach(self, npc_id: str, *, player: str = "Traveller") -> None:
+        """The player walks up to an NPC: the server prepares the next prompt of the standing session, or the first one.
+
+        Raises: UnknownNpc, ProtocolError.
+        """
+        standing = self._sessions.get(npc_id)
+        if standing is not None:
+            standing.approach()
+        else:
+            self._link.approach(npc_id, player)
+
+    def note_frame(self, frame_s: float) -> None:
+        """How long a frame took; call it every frame, the worst goes out 20 times a second. Raises: RequestError."""
+        worst_s = self._meter.note(frame_s)
+        if worst_s is not None:
+            self._link.note_frame(worst_s)
+
+    async def stats(self) -> wire.Figures:
+        """What the server and its engine did so far. Raises: Unsupported, ConnectionLost."""
+        return await self._link.stats()
 
     async def set_state(self, values: Mapping[str, JsonValue], npc_id: str | None = None) -> None:
         """Set variables for prompts. Raises: RequestError, ProtocolError, TooLarge, ConnectionLost."""

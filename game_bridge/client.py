@@ -9,12 +9,14 @@ import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Literal, Self, TypeAlias
 
 from game_bridge import message as wire
 from game_bridge.async_client import AsyncNpcClient, AsyncNpcSession, AsyncReply
 from game_bridge.core import Refuse
+from game_bridge.frame_meter import FrameMeter
 from game_bridge.link_thread import LinkThread
 from game_bridge.settings import DEFAULT_ADDRESS
 from npc_sdk.errors import ConnectionLost, UnknownRequest
@@ -106,18 +108,26 @@ class NpcSession:
         request_id: str | None = None,
         priority: wire.PriorityName = "player",
         timeout_s: float | None = None,
+        start_by_s: float | None = None,
         on_tool: OnTool | None = None,
     ) -> Reply:
         """Speak; sent at once. on_tool runs in the thread that reads the reply.
 
-        Raises: ConnectionLost, DuplicateRequest, ProtocolError, TooLarge.
+        With start_by_s, words that would come later are dropped: DeadlineMissed.
+        Raises: ConnectionLost, DuplicateRequest, ProtocolError, TooLarge, Unsupported.
         """
         reply = Reply(self, request_id or uuid.uuid4().hex, on_tool)
-        link = self._thread.link
-        self._thread.call(
-            link.say, reply.events.put, self.session_id, reply.request_id, text, images, priority, timeout_s
-        )
+        sink, place = reply.events.put, (self.session_id, reply.request_id)
+        self._thread.call(self._thread.link.say, sink, *place, text, images, priority, timeout_s, start_by_s)
         return reply
+
+    def approach(self) -> None:
+        """The player walks up: the server prepares the next prompt. A server that is gone hears nothing."""
+        self._thread.call(partial(self._thread.link.hint, wire.Approach, session_id=self.session_id))
+
+    def typing(self, text: str) -> None:
+        """The player's words so far, for the server to prepare; empty forgets them. Raises: ProtocolError, TooLarge."""
+        self._thread.call(partial(self._thread.link.hint, wire.Typing, session_id=self.session_id, text=text))
 
     def tool_result(
         self, call_id: str, status: Literal["accepted", "refused"] = "accepted", content: JsonValue = None
@@ -145,6 +155,7 @@ class NpcClient:
         self._thread = thread
         self._sessions: dict[str, NpcSession] = {}
         self._opening = threading.Lock()
+        self._meter = FrameMeter()
 
     @classmethod
     def connect(cls, address: str = DEFAULT_ADDRESS, *, timeout_s: float = 5.0, client: str = "npc-sdk python") -> Self:
@@ -183,6 +194,27 @@ class NpcClient:
             if npc_id not in self._sessions:
                 self._sessions[npc_id] = self.talk(npc_id)
         return self._sessions[npc_id].say(text, images=images, on_tool=on_tool)
+
+    def approach(self, npc_id: str, *, player: str = "Traveller") -> None:
+        """The player walks up to an NPC: the server prepares the next prompt of the standing session, or the first one.
+
+        Raises: UnknownNpc, ProtocolError.
+        """
+        standing = self._sessions.get(npc_id)
+        if standing is not None:
+            standing.approach()
+        else:
+            self._thread.call(self._thread.link.approach, npc_id, player)
+
+    def note_frame(self, frame_s: float) -> None:
+        """How long a frame took; call it every frame, the worst goes out 20 times a second. Raises: RequestError."""
+        worst_s = self._meter.note(frame_s)
+        if worst_s is not None:
+            self._thread.post(self._thread.link.note_frame, worst_s)
+
+    def stats(self) -> wire.Figures:
+        """What the server and its engine did so far. Raises: Unsupported, ConnectionLost."""
+        return self._thread.run(self._thread.link.stats())
 
     def set_state(self, values: Mapping[str, JsonValue], npc_id: str | None = None) -> None:
         """Set variables for prompts. Raises: RequestError, ProtocolError, TooLarge, ConnectionLost."""

@@ -13,7 +13,15 @@ from typing import Literal, TypeAlias
 
 from game_bridge import message as wire
 from game_bridge import protocol
-from npc_sdk.errors import ConnectionLost, DuplicateRequest, NpcError, ProtocolError, UnknownRequest
+from npc_sdk.errors import (
+    ConnectionLost,
+    DuplicateRequest,
+    NpcError,
+    ProtocolError,
+    UnknownNpc,
+    UnknownRequest,
+    Unsupported,
+)
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished, TextDelta, ToolCall, ToolSettled
 from npc_sdk.messages import ImagePart, JsonValue
 
@@ -90,9 +98,12 @@ class ClientCore:
         images: Sequence[ImagePart] = (),
         priority: wire.PriorityName = "player",
         timeout_s: float | None = None,
+        start_by_s: float | None = None,
     ) -> Outgoing:
-        """Open a reply. Raises: DuplicateRequest; and as ask."""
+        """Open a reply. Raises: DuplicateRequest; Unsupported; and as ask."""
         self._check_open()
+        if start_by_s is not None:
+            self.check_can("start_by")
         if request_id in self._replies:
             raise DuplicateRequest(f"request_id {request_id!r} is open", hint="take a new one for every say")
         ref = next(self._refs)
@@ -105,10 +116,31 @@ class ClientCore:
             images=tuple(image.media_type for image in images),
             priority=priority,
             timeout_s=timeout_s,
+            start_by_s=start_by_s,
         )
         frames = protocol.encode(message, [image.data for image in images], self.limits)
         self._replies[request_id] = _OpenReply(session_id, ref)
         return Outgoing(ref, frames)
+
+    def hint(self, message: type[wire.Asked], **fields: object) -> list[bytes] | None:
+        """The frames of what may help and wants no answer; None where it could not reach anybody who knows it.
+
+        Raises: ProtocolError, TooLarge for the fields.
+        """
+        made = protocol.make(message, **fields)
+        if self.lost is not None or message.model_fields["type"].default not in self.capabilities:
+            return None
+        return protocol.encode(made, limits=self.limits)
+
+    def check_npc(self, npc_id: str) -> None:
+        """Raises: UnknownNpc for one that the server did not name."""
+        if npc_id not in self.npcs:
+            raise UnknownNpc(f"there is no NPC {npc_id!r}", hint=f"the server's: {', '.join(self.npcs)}")
+
+    def check_can(self, capability: str) -> None:
+        """Raises: Unsupported for what the server cannot do."""
+        if capability not in self.capabilities:
+            raise Unsupported(f"the server does not know {capability!r}", hint="it is older than this client")
 
     def cancel(self, request_id: str) -> Outgoing:
         """Raises: UnknownRequest for a reply that is not open; and as ask."""
@@ -143,7 +175,7 @@ class ClientCore:
                 return [*self._answer(message), *self.lose(_goodbye_error(message.reason))]
             case wire.Welcome():
                 return self._on_welcome(message)
-            case wire.Talking() | wire.Left() | wire.StateOk() | wire.Pong():
+            case wire.Talking() | wire.Left() | wire.StateOk() | wire.Noted() | wire.Figures() | wire.Pong():
                 return self._answer(message)
         return self._on_event(protocol.to_event(message))
 

@@ -38,8 +38,17 @@ class HostedSession(Protocol):
         request_id: str | None = None,
         priority: Priority = Priority.PLAYER,
         timeout_s: float | None = None,
+        start_by_s: float | None = None,
     ) -> AsyncIterator[Event]:
         """The events of one reply, the last of which is terminal."""
+        ...
+
+    def approach(self) -> None:
+        """Begin the next prompt in advance; returns at once."""
+        ...
+
+    def typing(self, text: str) -> None:
+        """The same with the player's words so far."""
         ...
 
     def tool_result(
@@ -64,6 +73,14 @@ class HostedWorld(Protocol):
 
     def talk(self, npc_id: str, *, player: str = "Traveller") -> HostedSession:
         """Raises: UnknownNpc."""
+        ...
+
+    def approach(self, npc_id: str, *, player: str = "Traveller") -> None:
+        """Begin the next prompt of an NPC in advance; returns at once. Raises: UnknownNpc, RequestError."""
+        ...
+
+    def note_frame(self, frame_s: float) -> None:
+        """Raises: RequestError."""
         ...
 
     def end(self, session_id: str) -> None:

@@ -86,11 +86,32 @@ class Link:
         images: Sequence[ImagePart],
         priority: wire.PriorityName,
         timeout_s: float | None,
+        start_by_s: float | None,
     ) -> None:
         """Open a reply, whose events go to sink. Raises: as ClientCore.say."""
-        outgoing = self.core.say(session_id, request_id, text, images, priority, timeout_s)
+        outgoing = self.core.say(session_id, request_id, text, images, priority, timeout_s, start_by_s)
         self._sinks[request_id] = sink
         self.send(outgoing)
+
+    def hint(self, message: type[wire.Asked], **fields: object) -> None:
+        """Say what may help; nobody hears it where the server is gone or too old. Raises: ProtocolError, TooLarge."""
+        frames = self.core.hint(message, **fields)
+        if frames is not None:
+            self._push(frames)
+
+    def approach(self, npc_id: str, player: str) -> None:
+        """Raises: UnknownNpc, ProtocolError."""
+        self.core.check_npc(npc_id)
+        self.hint(wire.Approach, npc_id=npc_id, player=player)
+
+    def note_frame(self, frame_s: float) -> None:
+        """Raises: ProtocolError."""
+        self.hint(wire.Frame, frame_s=frame_s)
+
+    async def stats(self) -> wire.Figures:
+        """Raises: Unsupported, ConnectionLost."""
+        self.core.check_can("stats")
+        return await self.ask(wire.Figures, wire.Stats)
 
     def cancel(self, request_id: str) -> None:
         """Raises: UnknownRequest, ConnectionLost."""
@@ -112,9 +133,13 @@ class Link:
             log.info("the answer to %s came too late: %s", call.name, exc)
 
     def send(self, outgoing: Outgoing) -> None:
+        """Send what the core made."""
+        self._push(outgoing.frames)
+
+    def _push(self, frames: list[bytes]) -> None:
         """Hand frames to libzmq; a full queue means that the server takes nothing, and loses the connection."""
         # with NOBLOCK the future is done when it comes back
-        error = asyncio.ensure_future(self._socket.send_multipart(outgoing.frames, flags=zmq.NOBLOCK)).exception()
+        error = asyncio.ensure_future(self._socket.send_multipart(frames, flags=zmq.NOBLOCK)).exception()
         if error is not None:
             self._lose(ConnectionLost(f"{self._address} takes no messages: {error}", hint="connect again"))
 

@@ -6,6 +6,7 @@ Knows no message; called by client.py from any thread.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -40,6 +41,11 @@ class LinkThread:
             return function(*args)
 
         return self.run(work())
+
+    def post(self, function: Callable[..., object], *args: Any) -> None:
+        """Have a function run on the loop and do not wait; after close nothing runs. Raises: nothing."""
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            self._loop.call_soon_threadsafe(function, *args)
 
     def close(self) -> None:
         """Close the link, then end the thread. Can be repeated."""

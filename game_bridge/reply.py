@@ -29,6 +29,7 @@ class Order:
     images: tuple[ImagePart, ...]
     priority: Priority
     timeout_s: float
+    start_by_s: float | None = None
 
 
 class Reply:
@@ -80,6 +81,7 @@ class Reply:
             request_id=order.request_id,
             priority=order.priority,
             timeout_s=order.timeout_s,
+            start_by_s=order.start_by_s,
         )
         try:
             final = await self._pass_until_end(stream)

@@ -35,8 +35,8 @@ class BridgeServer:
     ) -> None:
         self._settings = settings or BridgeSettings()
         self._limits = self._settings.limits
-        self._service = Service(world, self._settings, on_ended)
         self._peers: dict[bytes, Peer] = {}
+        self._service = Service(world, self._settings, self._peers.values(), on_ended)
         self._numbers = itertools.count(1)
         self._router: Router | None = None
         self._loops: list[asyncio.Task[None]] = []

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
 from game_bridge import message as wire
 from game_bridge import protocol
 from game_bridge.host import HostedWorld
+from game_bridge.measure import figures
 from game_bridge.peer import Peer
 from game_bridge.reply import Order, Reply
 from game_bridge.settings import BridgeSettings
@@ -24,15 +25,22 @@ from npc_sdk.requests import Priority
 log = logging.getLogger(__name__)
 
 SERVER_NAME = "npc-sdk"
+CAPABILITIES = ("tools", "state", "approach", "typing", "frame", "stats", "start_by")
 Terminal: TypeAlias = ReplyFinished | ReplyFailed
 OnEnded: TypeAlias = Callable[[str, Terminal], None]
 
 
 class Service:
-    """on_ended hears the end of each request under the client's request_id, also when no client is left to hear it."""
+    """on_ended hears the end of each request under the client's request_id, also when no client is left to hear it.
 
-    def __init__(self, world: HostedWorld, settings: BridgeSettings, on_ended: OnEnded | None = None) -> None:
+    peers are those whom the server knows at the time.
+    """
+
+    def __init__(
+        self, world: HostedWorld, settings: BridgeSettings, peers: Collection[Peer], on_ended: OnEnded | None = None
+    ) -> None:
         self._world = world
+        self._peers = peers
         self._settings = settings
         self._limits = settings.limits
         self._on_ended = on_ended
@@ -50,7 +58,7 @@ class Service:
             ref=ref,
             protocol=wire.PROTOCOL,
             server=SERVER_NAME,
-            capabilities=("tools", "state", *sees),
+            capabilities=(*CAPABILITIES, *sees),
             limits=self._limits,
             npcs=npcs,
         )
@@ -71,6 +79,10 @@ class Service:
             case wire.State():
                 self._world.set_state(message.values, message.npc_id)
                 peer.post(wire.StateOk(ref=message.ref))
+            case wire.Approach() | wire.Typing() | wire.Frame():
+                self._take_hint(peer, message)
+            case wire.Stats():
+                peer.post(figures(self._world.engine, self._own_figures(), message.ref))
             case wire.Ping():
                 peer.post(wire.Pong(ref=message.ref))
             case _:
@@ -132,11 +144,32 @@ class Service:
             images=protocol.images_of(message, blobs),
             priority=Priority[message.priority.upper()],
             timeout_s=min(message.timeout_s or longest_s, longest_s),
+            start_by_s=message.start_by_s,
         )
         tell = partial(self._tell, peer, message.request_id)
         reply = Reply(session, order, tell, grace_s=self._settings.cancel_grace_s)
         peer.replies[message.request_id] = reply
         self._keep(reply.task)
+
+    def _take_hint(self, peer: Peer, message: wire.Approach | wire.Typing | wire.Frame) -> None:
+        """What makes replies sooner or frames steadier, and is answered only if the client wants to know."""
+        if isinstance(message, wire.Frame):
+            self._world.note_frame(message.frame_s)
+        elif isinstance(message, wire.Typing):
+            peer.session(message.session_id).typing(message.text)
+        elif message.session_id is not None:
+            peer.session(message.session_id).approach()
+        elif message.npc_id is not None:
+            self._world.approach(message.npc_id, player=message.player)
+        if message.ref is not None:
+            peer.post(wire.Noted(ref=message.ref))
+
+    def _own_figures(self) -> wire.BridgeFields:
+        return wire.BridgeFields(
+            peers=len(self._peers),
+            sessions=sum(len(peer.sessions) for peer in self._peers),
+            replies=sum(len(peer.replies) for peer in self._peers),
+        )
 
     def _tell(self, peer: Peer, request_id: str, event: Event) -> None:
         """Post an event. One that the wire cannot carry fails its reply; a failure takes the place of a last one."""

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
-from game_bridge.message import Limits
+from game_bridge.told import Limits
 from npc_sdk.errors import SettingsError
 
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5577"

@@ -10,13 +10,15 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from npc_sdk.errors import SettingsError
 
 ENV_PREFIX = "NPC_"
+
+ProcessPriority: TypeAlias = Literal["normal", "below_normal", "low"]
 
 
 class Group(BaseModel):
@@ -30,11 +32,49 @@ class EngineSettings(Group):
 
     model: str = Field(default="hearth", description="A model that ships, a model's folder, or 'scripted'.")
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
-    threads: int | None = Field(default=None, ge=1, le=1024, description="On the CPU; torch's own choice if unset.")
+    threads: int | None = Field(
+        default=None, ge=1, le=1024, description="On the CPU; the physical cores, fewer beside a busy game, if unset."
+    )
+    cores: int | tuple[int, ...] | None = Field(
+        default=None, description="How many cores the model may take, or which ([0, 1]); any if unset."
+    )
+    priority: ProcessPriority = Field(
+        default="below_normal", description="Of the model's threads against the game's: normal, below_normal or low."
+    )
     context_tokens: int | None = Field(default=None, ge=64, description="A smaller window than the model's own.")
-    cache_bytes: int = Field(default=256 * 1024**2, ge=0, description="Memory for prompts that may come again.")
+    memory_mb: int | None = Field(
+        default=None, ge=1, description="The most that weights, cache and workspace may take together; 2^20 bytes each."
+    )
+    cache_bytes: int | None = Field(
+        default=None, ge=0, description="Memory for prompts that may come again; 256 MiB, or what memory_mb leaves."
+    )
     dtype: Literal["float32", "bfloat16"] | None = Field(default=None, description="The model's own if unset.")
     tokenizer: Path | None = Field(default=None, description="A folder with tokenizer.json, if the model's has none.")
+
+    @field_validator("cores", mode="before")
+    @classmethod
+    def _read_cores(cls, value: object) -> object:
+        """A count or a list; from the environment "2" or "0,1". Raises: ValueError."""
+        if isinstance(value, str):
+            numbers = [int(part) if part.strip().isdecimal() else -1 for part in value.split(",")]
+            value = numbers if "," in value else numbers[0]
+        chosen, least = (list(value), 0) if isinstance(value, list | tuple) else ([value], 1)
+        are_counts = all(isinstance(one, int) and not isinstance(one, bool) and one >= least for one in chosen)
+        if value is not None and not (chosen and are_counts):
+            raise ValueError("should be a count of cores or a list of their numbers")
+        return value
+
+
+class GovernorSettings(Group):
+    """How the engine gives way to a game that reports its frame times. Units: seconds, tokens."""
+
+    is_on: bool = Field(default=True, description="Whether late frames slow the engine.")
+    frame_budget_s: float = Field(default=1 / 60, gt=0, le=1, description="What a frame may take; 1/60 unless set.")
+    tolerance: float = Field(default=1.2, ge=1, le=10, description="A frame is late over so many budgets.")
+    min_share: float = Field(
+        default=0.25, gt=0, le=1, description="The part of its speed that a reply keeps however late frames are."
+    )
+    min_chunk_tokens: int = Field(default=64, ge=1, le=4096, description="A prompt gets no fewer in a step.")
 
 
 class SessionSettings(Group):
@@ -45,6 +85,7 @@ class SessionSettings(Group):
     reply_timeout_s: float = Field(default=120.0, gt=0, le=3600)
     reply_tokens: int = Field(default=160, ge=1, le=4096)
     lore_limit: int = Field(default=3, ge=0, le=32)
+    reads_ahead: bool = Field(default=True, description="After a reply, prepare the next prompt while nobody asks.")
 
 
 class ServerSettings(Group):
@@ -58,6 +99,7 @@ class Settings(Group):
     """All of it, as one settings file holds it."""
 
     engine: EngineSettings = EngineSettings()
+    governor: GovernorSettings = GovernorSettings()
     session: SessionSettings = SessionSettings()
     server: ServerSettings = ServerSettings()
     personas: Path | None = Field(default=None, description="The folder of personas; the bundled village if unset.")
@@ -148,7 +190,8 @@ def _first_mistake(exc: ValidationError, path: Path | None) -> SettingsError:
     source = str(path) if path else "settings"
     if error["type"] == "extra_forbidden":
         return SettingsError(f"{source}: {place!r} is no setting", hint=_nearest(place, _dotted()))
-    wanted = error["msg"].replace("Input should", "should").partition(", unable to parse")[0]
+    told = error["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    wanted = told.partition(", unable to parse")[0]
     if error["type"] == "model_type":
         wanted = "should be a group of settings"
     return SettingsError(f"{source}: {place}: {wanted}, not {error['input']!r}", hint=_meaning(place))

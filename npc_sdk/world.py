@@ -6,13 +6,16 @@ the command line, from one asyncio loop.
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from npc_sdk.decoding.tool_formats import tool_format
 from npc_sdk.engine.interface import Engine
+from npc_sdk.engine.stats import EngineStats
 from npc_sdk.errors import DuplicateRequest, Overloaded, RequestError, UnknownNpc, UnknownSession
+from npc_sdk.events import Usage
 from npc_sdk.lore.book import LoreBook
 from npc_sdk.lore.content import WorldContent, load_world
 from npc_sdk.messages import JsonValue, Message
@@ -21,14 +24,17 @@ from npc_sdk.persona.schema import Persona
 from npc_sdk.persona.situation import MAX_PLAYER_CHARS
 from npc_sdk.prompt.compile import CompiledPrompt
 from npc_sdk.prompt.formats import chat_format
+from npc_sdk.requests import Priority
 from npc_sdk.session import Session
-from npc_sdk.session.scene import Scene
+from npc_sdk.session.ahead import Ahead, Guess
+from npc_sdk.session.scene import Scene, remembered
 from npc_sdk.session.state import GameState, checked_state
 from npc_sdk.session.toolbelt import Toolbelt
 from npc_sdk.settings import SessionSettings
 
 MAX_SESSIONS = 1024
 MAX_ID_CHARS = 128
+DEFAULT_PLAYER = "Traveller"
 
 
 class World:
@@ -39,7 +45,8 @@ class World:
         self.engine = engine
         self._state = GameState()
         self._sessions: dict[str, Session] = {}
-        book = LoreBook(content.lore)
+        self._ahead = Ahead(engine)
+        book, count = LoreBook(content.lore), remembered(engine.count_tokens)
         self._scenes = {
             npc_id: Scene(
                 npc_id=npc_id,
@@ -52,6 +59,7 @@ class World:
                 chat_format=chat_format(engine.info.chat_format),
                 tool_format=tool_format(engine.info.tool_format),
                 belt=Toolbelt(persona, content.world),
+                count=count,
             )
             for npc_id, persona in content.personas.items()
         }
@@ -61,7 +69,7 @@ class World:
         """The world of a content folder. Raises: ContentError with every mistake of every file, SettingsError."""
         return cls(load_world(personas_dir), engine, settings)
 
-    def talk(self, npc_id: str, *, player: str = "Traveller", session_id: str | None = None) -> Session:
+    def talk(self, npc_id: str, *, player: str = DEFAULT_PLAYER, session_id: str | None = None) -> Session:
         """Opens a session. Raises: UnknownNpc, DuplicateRequest, RequestError, Overloaded."""
         scene = self._scene(npc_id)
         _check_player(player)
@@ -69,7 +77,7 @@ class World:
         self._check_id(session_id)
         if len(self._sessions) >= MAX_SESSIONS:
             raise Overloaded(f"{MAX_SESSIONS} sessions are open", hint="end those that are over with World.end")
-        session = Session(scene, session_id=session_id, player=player)
+        session = Session(scene, self._ahead, session_id=session_id, player=player)
         self._sessions[session_id] = session
         return session
 
@@ -85,6 +93,40 @@ class World:
         self.session(session_id).close()
         del self._sessions[session_id]
 
+    async def warmup(self, npc_id: str) -> Usage:
+        """Computes what all of an NPC's prompts begin with: rules, persona, tools. For a loading screen, which waits.
+
+        Raises: UnknownNpc, PromptTooLong; Overloaded and its kind, after which the first reply takes longer.
+        """
+        scene = self._scene(npc_id)
+        guess = Guess(scene, DEFAULT_PLAYER, scene.opening)
+        request_id = f"{npc_id}/warmup-{secrets.token_hex(4)}"
+        return await self.engine.prefill(guess.request(request_id, Priority.NEARBY, is_stable_only=True))
+
+    def approach(self, npc_id: str, *, player: str = DEFAULT_PLAYER) -> None:
+        """The player walks up to an NPC: computes in the background what its next prompt begins with. Returns at once.
+
+        Goes on from the conversation that this player has open with the NPC, the latest of several.
+        Raises: UnknownNpc, RequestError for a player's name; nothing that the engine has to say.
+        """
+        scene = self._scene(npc_id)
+        _check_player(player)
+        for session in reversed(self._sessions.values()):
+            if (session.npc_id, session.player) == (npc_id, player):
+                session.approach()
+                return
+        self._ahead.expect(f"{npc_id}/approach", Guess(scene, player, scene.opening), Priority.NEARBY, is_new=True)
+
+    def note_frame(self, frame_s: float) -> None:
+        """Tells the engine how long the game took for a frame, so that it can give way. Raises: RequestError."""
+        if not 0 <= frame_s < math.inf:
+            raise RequestError(f"frame_s is {frame_s!r}", hint="give the frame's seconds, 0.0167 for one")
+        self.engine.note_frame(frame_s)
+
+    def stats(self) -> EngineStats:
+        """What the engine did so far."""
+        return self.engine.stats()
+
     def set_state(self, values: Mapping[str, JsonValue], npc_id: str | None = None) -> None:
         """Sets variables for prompts, all or none: the world's, or one NPC's own. None takes a variable away.
 
@@ -99,7 +141,7 @@ class World:
         npc_id: str,
         words: str,
         *,
-        player: str = "Traveller",
+        player: str = DEFAULT_PLAYER,
         state: Mapping[str, JsonValue] | None = None,
         history: Sequence[Message] = (),
     ) -> CompiledPrompt:
@@ -116,6 +158,7 @@ class World:
         """Ends every session and frees the engine."""
         for session_id in list(self._sessions):
             self.end(session_id)
+        await self._ahead.close()
         await self.engine.close()
 
     def _scene(self, npc_id: str) -> Scene:

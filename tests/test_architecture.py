@@ -34,8 +34,13 @@ FLOORS = {
 NEIGHBOURS_APART = {2, 3}  # on these floors, packages of the same floor do not know each other
 ENGINE_MAY_USE = {*VALUES, "npc_sdk.engine", "npc_sdk.decoding", "npc_sdk.vision"}
 
-# `npc serve` starts the bridge: the one step up, taken when the command runs and not when it is imported.
-STEPS_UP = {("npc_sdk.cli.serve", "game_bridge.server"), ("npc_sdk.cli.serve", "game_bridge.settings")}
+# `npc serve` starts the bridge, `npc top` asks it: the steps up, taken when a command runs and not when it is imported.
+STEPS_UP = {
+    ("npc_sdk.cli.serve", "game_bridge.server"),
+    ("npc_sdk.cli.serve", "game_bridge.settings"),
+    ("npc_sdk.cli.top", "game_bridge.client"),
+    ("npc_sdk.cli.top", "game_bridge.message"),
+}
 
 
 @dataclass(frozen=True)

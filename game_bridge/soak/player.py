@@ -74,11 +74,13 @@ class Player:
         if self._socket is None:
             await self._connect()
         open_ids: set[str] = set()
+        await self._send(self._hint())
         actions = self._draw.choices(ACTIONS, WEIGHTS, k=count)
         for session_id, action in zip(self._sessions[:count], actions, strict=True):
             open_ids.add(await self._ask(session_id, action))
         if self._draw.random() < 0.3:
             await self._blunder()
+        await self._send(self._hint())
         if "vanish" in actions:
             await self._vanish(open_ids)
             return
@@ -105,6 +107,19 @@ class Player:
             await asyncio.sleep(0 if action == "cancel at once" else self._draw.random() * 0.03)
             await self._send(wire.Cancel(ref=next(self._refs), request_id=request_id))
         return request_id
+
+    def _hint(self) -> wire.Asked:
+        """What may come at any time, before words, among them and in conversations that speak."""
+        session_id = self._draw.choice(self._sessions)
+        return self._draw.choice(
+            (
+                wire.Typing(session_id=session_id, text=self._draw.choice((TALK[:9], FETCH, ""))),
+                wire.Approach(session_id=session_id),
+                wire.Approach(npc_id=NPC_ID),
+                wire.Frame(frame_s=self._draw.random() / 20),
+                wire.Stats(),
+            )
+        )
 
     async def _blunder(self) -> None:
         mistake = self._draw.choice(self._mistakes)

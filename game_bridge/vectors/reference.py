@@ -14,6 +14,12 @@ _PARTS = (
     ("NpcEntry", wire.NpcEntry, "In welcome.npcs."),
     ("Usage", wire.UsageFields, "In finished.usage, in tokens."),
     ("Timings", wire.TimingFields, "In finished.timings, in seconds."),
+    ("Bridge", wire.BridgeFields, "In figures.bridge."),
+    ("Engine", wire.EngineFields, "In figures.engine."),
+    ("Batch", wire.BatchFields, "In figures.batches."),
+    ("Cache", wire.CacheFields, "In figures.cache, in bytes."),
+    ("Governor", wire.GovernorFields, "In figures.governor, in seconds."),
+    ("Request", wire.RequestFields, "In figures.requests, in tokens and seconds."),
 )
 _ROW = "| `{name}` | {kind} | {default} | {meaning} |"
 

@@ -38,6 +38,11 @@ class Shape:
         heads = self.hidden * self.head_dim * 2 * (self.heads + self.kv_heads)
         return self.layers * (heads + 2 * self.hidden * self.intermediate) + self.vocab * self.hidden
 
+    @property
+    def int4_bytes(self) -> int:
+        """Bytes of our int4 that every token reads: four bits a weight, scale and zero of two bytes a group."""
+        return self.matrix_values // 2 + self.matrix_values // self.group_size * 4
+
     def config(self) -> dict[str, Any]:
         """config.json of the full-precision checkpoint."""
         return {

@@ -27,15 +27,19 @@ COPIED = ("tokenizer_config.json", "special_tokens_map.json")
 class Prompt:
     """The same words twice: as text for our engine, as ids for those that are given ids."""
 
-    text: str
-    ids: tuple[int, ...]
+    words: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
 
     def __add__(self, other: Prompt) -> Prompt:
-        return Prompt(self.text + other.text, self.ids + other.ids)
+        return Prompt(self.words + other.words, self.ids + other.ids)
 
-    def first(self, count: int) -> Prompt:
-        """The first so many words."""
-        return Prompt("".join(self.text.split(" ")[i] + " " for i in range(count)), self.ids[:count])
+    def __getitem__(self, cut: slice) -> Prompt:
+        return Prompt(self.words[cut], self.ids[cut])
+
+    @property
+    def text(self) -> str:
+        """The words in a row."""
+        return "".join(self.words)
 
 
 def filler_word(token_id: int) -> str:
@@ -57,6 +61,8 @@ def write_tokenizer(folder: Path, vocab: int) -> None:
         raise ModelFormatError(f"a vocabulary of {vocab} is too small", hint=f"the stand-in begins at {own} tokens")
     words.update({filler_word(index) + BLANK: index for index in range(own, vocab)})
     content["model"]["ignore_merges"] = True  # a word of the vocabulary is taken whole, without merges that lead to it
+    # Words alone: the bundled model's own pattern keeps <names> whole, and taken whole they would be control tokens.
+    content["pre_tokenizer"]["pretokenizers"][0]["pattern"] = {"Regex": r"\p{L}+ ?|[^\p{L}]"}
     (folder / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     for name in COPIED:
         shutil.copyfile(source / name, folder / name)
@@ -73,4 +79,4 @@ class Words:
     def draw(self, rng: random.Random, count: int) -> Prompt:
         """So many words at random."""
         ids = tuple(rng.choices(self._ids, k=count))
-        return Prompt("".join(self._texts[index] for index in ids), ids)
+        return Prompt(tuple(self._texts[index] for index in ids), ids)

@@ -11,12 +11,14 @@ from typing import Annotated
 
 import typer
 
+from npc_sdk.cli.bench import app as bench
 from npc_sdk.cli.chat import chat
 from npc_sdk.cli.check import check
 from npc_sdk.cli.models import app as models
 from npc_sdk.cli.play import play
 from npc_sdk.cli.prompt import prompt
 from npc_sdk.cli.serve import serve
+from npc_sdk.cli.top import top
 from npc_sdk.errors import NpcError
 
 _wants_traceback: ContextVar[bool] = ContextVar("_wants_traceback", default=False)
@@ -29,9 +31,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (play, chat, serve, prompt, check):
+for command in (play, chat, serve, top, prompt, check):
     app.command()(command)
 app.add_typer(models, name="models")
+app.add_typer(bench, name="bench")
 
 
 def _print_version(is_asked: bool) -> None:

@@ -64,6 +64,7 @@ def _patient(chosen: Settings) -> Settings:
 def _converse(runner: asyncio.Runner, session: Session, terminal: Terminal) -> None:
     """Line by line, until an empty one, the end of input or Ctrl-C."""
     terminal.say(session.greeting)
+    runner.run(_approach(session))
     try:
         while words := _read(PROMPT):
             runner.run(_reply(session, words, terminal))
@@ -86,6 +87,11 @@ async def _reply(session: Session, words: str, terminal: Terminal) -> None:
                 )
             else:
                 terminal.show(event)
+
+
+async def _approach(session: Session) -> None:
+    """Has the model read what the first words will stand behind, while they are typed."""
+    session.approach()
 
 
 async def _close(world: World) -> None:

@@ -6,15 +6,17 @@ Called by sessions' owners: the world, the CLI, the bridge's server.
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from npc_sdk.engine.interface import Engine
-from npc_sdk.engine.local import DEFAULT_CACHE_BYTES
+from npc_sdk.engine.local.cores import CoreUse, calm_openmp, settle
 from npc_sdk.engine.scripted import Script, ScriptedEngine
 from npc_sdk.errors import SettingsError
-from npc_sdk.settings import bundled_models, model_folder
+from npc_sdk.settings import ProcessPriority, bundled_models, model_folder
+
+__all__ = ["KINDS", "calm_openmp", "create_engine"]
 
 KINDS = ("scripted",)
 
@@ -25,8 +27,11 @@ def create_engine(
     script: Script = "I have nothing to say.",
     device: str = "auto",
     threads: int | None = None,
+    cores: int | tuple[int, ...] | None = None,
+    priority: ProcessPriority = "below_normal",
     context_tokens: int | None = None,
-    cache_bytes: int = DEFAULT_CACHE_BYTES,
+    memory_mb: int | None = None,
+    cache_bytes: int | None = None,
     dtype: str | None = None,
     tokenizer: Path | str | None = None,
     chat_format: str | None = None,
@@ -35,39 +40,49 @@ def create_engine(
 ) -> Engine:
     """ "scripted", which takes script alone; or a model, which takes the rest: one that ships ("hearth") or a folder.
 
-    Blocks while a model loads.
+    Blocks while a model loads. The settings of cores and memory mean what they do in EngineSettings.
 
-    Mutates: the process's OpenMP settings, where the environment has none and torch is not loaded yet.
-    Raises: SettingsError for what is neither, ModelFormatError for a folder that cannot be loaded.
+    Mutates: the process's OpenMP settings, where the environment has none and torch is not loaded yet; torch's thread
+    count; except on Linux, the priority of the whole process.
+    Raises: SettingsError for what is neither, or a budget that is too small; ModelFormatError for a folder that cannot
+    be loaded.
     """
     if str(kind_or_path) == "scripted":
         return ScriptedEngine(script)
     folder = model_folder(str(kind_or_path))
     if not folder.is_dir():
         raise SettingsError(f"engine is {str(kind_or_path)!r}, neither a kind nor a folder", hint=_nearest(folder))
+    use = CoreUse.of(threads, cores, priority)
     calm_openmp()
     from npc_sdk.engine.local.engine import LocalEngine  # torch loads here, after its settings
+    from npc_sdk.engine.local.memory_budget import plan_memory
 
-    return LocalEngine.load(
-        folder,
-        device=device,
-        threads=threads,
-        context_tokens=context_tokens,
-        cache_bytes=cache_bytes,
-        dtype=dtype,
-        tokenizer=tokenizer,
-        chat_format=chat_format,
-        tool_format=tool_format,
-        on_progress=on_progress,
-    )
+    def load() -> Engine:
+        settle(use)
+        plan = plan_memory(
+            folder,
+            device=device,
+            dtype=dtype,
+            context_tokens=context_tokens,
+            cache_bytes=cache_bytes,
+            memory_mb=memory_mb,
+        )
+        return LocalEngine.load(
+            folder,
+            device=device,
+            threads=use.threads,
+            context_tokens=context_tokens,
+            cache_bytes=plan.cache_bytes,
+            dtype=dtype,
+            tokenizer=tokenizer,
+            chat_format=chat_format,
+            tool_format=tool_format,
+            on_progress=on_progress,
+        )
 
-
-def calm_openmp() -> None:
-    """Makes OpenMP threads sleep, not spin, between kernels: beside a busy game, spinning costs them their turns.
-
-    Works only before torch is first imported. Mutates: os.environ, where it has no setting of its own.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # The model's thread inherits cores and priority from the one that makes it, which therefore is not the caller's.
+    with ThreadPoolExecutor(1, "npc-load") as loader:
+        return loader.submit(load).result()
 
 
 def _nearest(folder: Path) -> str:

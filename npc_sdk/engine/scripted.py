@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -14,7 +15,15 @@ from typing import TypeAlias
 
 from npc_sdk.engine.interface import Chunk, EngineInfo, EngineItem, Generated
 from npc_sdk.engine.stats import EngineStats
-from npc_sdk.errors import DuplicateRequest, EngineCrashed, NpcError, PromptTooLong, ReplyTimeout, SettingsError
+from npc_sdk.errors import (
+    DeadlineMissed,
+    DuplicateRequest,
+    EngineCrashed,
+    NpcError,
+    PromptTooLong,
+    ReplyTimeout,
+    SettingsError,
+)
 from npc_sdk.events import Timings, Usage
 from npc_sdk.messages import Message
 from npc_sdk.requests import GenerateRequest, PrefillRequest, Segment
@@ -167,11 +176,13 @@ class _Run:
         yield self._generated("stop", len(self._words))
 
     async def _is_cut_short(self) -> bool:
-        """Waits a word's time; whether the run was cancelled meanwhile. Raises: EngineCrashed, ReplyTimeout."""
-        wait_s, is_late = self._engine.delay_s, False
-        if self._request.deadline_s is not None:
-            left_s = self._started + self._request.deadline_s - time.perf_counter()
-            wait_s, is_late = min(wait_s, max(left_s, 0.0)), left_s <= self._engine.delay_s
+        """Waits a word's time; whether the run was cancelled meanwhile.
+
+        Raises: EngineCrashed, ReplyTimeout, DeadlineMissed.
+        """
+        left_s, lateness = self._time_left()
+        is_late = left_s <= self._engine.delay_s
+        wait_s = min(self._engine.delay_s, max(left_s, 0.0))
         if wait_s > 0 and not self._woken.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
@@ -181,9 +192,22 @@ class _Run:
         if self._engine.is_closed:
             raise EngineCrashed("the engine was closed while it answered", hint="ask again once it is back")
         if is_late and not self._woken.is_set():
-            message = f"no whole reply within {self._request.deadline_s:g} s"
-            raise ReplyTimeout(message, hint="allow more time or fewer tokens")
+            raise lateness
         return self._woken.is_set()
+
+    def _time_left(self) -> tuple[float, NpcError]:
+        """Seconds until the reply is too late, infinite where nothing presses, and the error that it then ends in."""
+        whole_s, start_s = self._request.deadline_s, self._request.start_by_s
+        age_s = time.perf_counter() - self._started
+        until_end = math.inf if whole_s is None else whole_s - age_s
+        until_start = math.inf if start_s is None or self._first is not None else start_s - age_s
+        if until_start < until_end:
+            return until_start, DeadlineMissed(
+                f"no first word within {start_s:g} s", hint="too late to be said; nothing was"
+            )
+        return until_end, ReplyTimeout(
+            f"no whole reply within {whole_s or 0:g} s", hint="allow more time or fewer tokens"
+        )
 
     def _generated(self, reason: str, words: int) -> Generated:
         """The terminal item, with true counts and times."""

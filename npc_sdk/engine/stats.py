@@ -52,6 +52,8 @@ class CacheStats:
 class GovernorStats:
     """How far the engine gives way to the game. share is the part of the time that it works, 1 unless throttled.
 
+    threads is what it computes with, fewer while the game needs a core; 0 where nobody governs them.
+
     Units: frame_s is the game's frame time, smoothed; budget_s what it may take; chunk_tokens the most of a step.
     """
 
@@ -60,6 +62,7 @@ class GovernorStats:
     budget_s: float = 0.0
     share: float = 1.0
     chunk_tokens: int = 0
+    threads: int = 0
     frames: int = 0
     late_frames: int = 0
     slowdowns: int = 0
@@ -104,6 +107,11 @@ class Recorder:
         """Counts a step of so many sequences."""
         self.steps += 1
         self.batch_sizes[members] = self.batch_sizes.get(members, 0) + 1
+
+    def note_draft(self, drafted: int, accepted: int) -> None:
+        """Counts guessed tokens that were in a step, and those of them that came true."""
+        self.drafted_tokens += drafted
+        self.accepted_tokens += accepted
 
     def snapshot(self, *, running: int, waiting: int, cache: CacheStats, governor: GovernorStats) -> EngineStats:
         """The figures now."""

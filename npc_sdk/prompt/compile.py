@@ -56,6 +56,16 @@ class CompiledPrompt:
     trace: Trace
     stable_segments: int
 
+    def front(self, chars: int) -> tuple[Segment, ...]:
+        """The segments up to the first so many characters of the player's words, with which the prompt must end.
+
+        Cut from the whole, so that a prompt made ahead of time and the one that is asked for cannot differ.
+        """
+        assert self.messages[-1].role == "user", "only a prompt that ends with the player's words has this front"
+        words = max(index for index, segment in enumerate(self.segments) if not segment.is_trusted)
+        said = self.segments[words].text[:chars]
+        return (*self.segments[:words], Segment(said)) if said else self.segments[:words]
+
 
 @dataclass(slots=True)
 class _Budget:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from npc_sdk.decoding.sentence import SentenceCutter
 from npc_sdk.decoding.stream_parser import Item, Speech, StreamParser
 from npc_sdk.engine.interface import EngineItem, Generated
-from npc_sdk.errors import EngineCrashed, NpcError, ReplyTimeout
+from npc_sdk.errors import DeadlineMissed, EngineCrashed, NpcError, ReplyTimeout
 from npc_sdk.events import (
     Event,
     FinishReason,
@@ -41,7 +41,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What was said to the NPC and how it is to be answered. run_id is unique in the engine."""
+    """What was said to the NPC and how it is to be answered. run_id is unique in the engine.
+
+    Units: timeout_s for the whole reply; start_by_s until its first token, None where it is never too late.
+    """
 
     request_id: str
     run_id: str
@@ -50,6 +53,7 @@ class Ask:
     sampling: Sampling
     priority: Priority
     timeout_s: float
+    start_by_s: float | None = None
 
 
 class _CancelledError(Exception):
@@ -159,10 +163,11 @@ class Reply:
                 yield event
 
     def _request(self, a_round: Round, draft: Draft) -> GenerateRequest:
-        """Raises: PromptTooLong, ReplyTimeout."""
+        """Raises: PromptTooLong, ReplyTimeout, DeadlineMissed."""
         left_s = self._deadline_s - _now()
         if left_s <= 0:
             raise self._overdue()
+        start_by_s = self._start_by_s()
         prompt = self._scene.compile(
             draft,
             rounds=[message for before in self._rounds for message in before.messages()],
@@ -177,9 +182,20 @@ class Reply:
             sampling=self.ask.sampling,
             priority=self.ask.priority,
             deadline_s=left_s,
+            start_by_s=start_by_s,
             stable_segments=prompt.stable_segments,
             npc_id=self._scene.npc_id,
         )
+
+    def _start_by_s(self) -> float | None:
+        """What is left until the first word must come; None once it has. Raises: DeadlineMissed."""
+        if self.ask.start_by_s is None or self._rounds:
+            return None
+        left_s = self._started_s + self.ask.start_by_s - _now()
+        if left_s <= 0:
+            message = f"no first word within {self.ask.start_by_s:g} s"
+            raise DeadlineMissed(message, hint="too late to be said; nothing was")
+        return left_s
 
     async def _next(self, stream: AsyncIterator[EngineItem]) -> EngineItem:
         """The engine's next item. Raises: ReplyTimeout, EngineCrashed, _CancelledError."""

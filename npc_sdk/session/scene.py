@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from npc_sdk.decoding.sentence import SentenceCutter
 from npc_sdk.decoding.tool_formats.interface import ToolFormat
@@ -17,13 +18,15 @@ from npc_sdk.lore.entry import SearchResult
 from npc_sdk.messages import JsonValue, Message, ToolSpec
 from npc_sdk.persona.schema import Persona, WorldFile
 from npc_sdk.persona.situation import render_situation
-from npc_sdk.prompt.compile import CompiledPrompt, PromptSource, compile_prompt
+from npc_sdk.prompt.compile import CompiledPrompt, Counter, PromptSource, compile_prompt
 from npc_sdk.prompt.formats.interface import ChatFormat
 from npc_sdk.prompt.trace import Part
-from npc_sdk.requests import Sampling
+from npc_sdk.requests import Sampling, Segment
 from npc_sdk.session.state import GameState
 from npc_sdk.session.toolbelt import Toolbelt
 from npc_sdk.settings import SessionSettings
+
+REMEMBERED_COUNTS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,12 @@ class Scene:
     chat_format: ChatFormat
     tool_format: ToolFormat
     belt: Toolbelt
+    count: Counter
+
+    @property
+    def opening(self) -> tuple[Message, ...]:
+        """What every conversation begins with: the greeting, where there is one."""
+        return (Message("assistant", self.persona.greeting),) if self.persona.greeting else ()
 
     def draft(
         self, words: Message, *, player: str, history: Sequence[Message], state: Mapping[str, JsonValue] | None = None
@@ -91,7 +100,7 @@ class Scene:
         prompt = compile_prompt(
             source,
             chat_format=self.chat_format,
-            count=self.engine.count_tokens,
+            count=self.count,
             window_tokens=self.engine.info.context_tokens,
             reply_tokens=reply_tokens,
         )
@@ -114,6 +123,16 @@ class Scene:
         again = self.book.search(before, npc_id=self.npc_id, limit=limit)
         matches = tuple(dataclasses.replace(m, why=f"in the NPC's last sentence: {m.why}") for m in again.matches)
         return SearchResult(matches, again.passed_over)
+
+
+def remembered(count: Counter) -> Counter:
+    """The same count, which remembers what it counted last: most parts of a prompt come again in the next one."""
+
+    @lru_cache(maxsize=REMEMBERED_COUNTS)
+    def counted(segments: tuple[Segment, ...]) -> int:
+        return count(segments)
+
+    return lambda segments: counted(tuple(segments))
 
 
 def last_sentence(history: Sequence[Message]) -> str:

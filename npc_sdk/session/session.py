@@ -17,6 +17,7 @@ from npc_sdk.errors import DuplicateRequest, NpcError, RequestError, UnknownRequ
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished
 from npc_sdk.messages import ImagePart, JsonValue, Message
 from npc_sdk.requests import Priority, Sampling
+from npc_sdk.session.ahead import Ahead, Guess
 from npc_sdk.session.reply import Ask, Reply
 from npc_sdk.session.scene import Scene
 
@@ -28,13 +29,15 @@ TRIM_EXCHANGES = 32  # dropped together, so that the prompt's prefix moves seldo
 class Session:
     """Mutates: the history grows with every reply in which the NPC said or did something."""
 
-    def __init__(self, scene: Scene, *, session_id: str, player: str) -> None:
+    def __init__(self, scene: Scene, ahead: Ahead, *, session_id: str, player: str) -> None:
         self.session_id = session_id
         self.npc_id = scene.npc_id
         self.player = player
         self.greeting = scene.persona.greeting
         self._scene = scene
-        self._history = [Message("assistant", self.greeting)] if self.greeting else []
+        self._ahead = ahead
+        self._history = list(scene.opening)
+        self._typed = ""
         self._replies: WeakValueDictionary[str, Reply] = WeakValueDictionary()
         self._running: Reply | None = None
         self._call_ids = (f"call-{number}" for number in itertools.count(1))
@@ -53,11 +56,13 @@ class Session:
         request_id: str | None = None,
         priority: Priority = Priority.PLAYER,
         timeout_s: float | None = None,
+        start_by_s: float | None = None,
         sampling: Sampling | None = None,
     ) -> AsyncGenerator[Event, None]:
         """The events of the NPC's reply, the last of them ReplyFinished or ReplyFailed; begins when first awaited.
 
-        Units: timeout_s for the whole reply, waiting for the game included. Closing the iterator early stops the reply.
+        Units: timeout_s for the whole reply, waiting for the game included; start_by_s for its first word, without
+        which it fails with DeadlineMissed. Closing the iterator early stops the reply.
         """
         request_id = request_id or uuid.uuid4().hex
         ask = Ask(
@@ -68,12 +73,28 @@ class Session:
             sampling=self._scene.sampling(sampling),
             priority=priority,
             timeout_s=self._scene.settings.reply_timeout_s if timeout_s is None else timeout_s,
+            start_by_s=start_by_s,
         )
         reply = Reply(self._scene, ask, self._call_ids)
         is_known = request_id in self._replies
         if not is_known:
             self._replies[request_id] = reply
         return self._converse(reply, is_known=is_known)
+
+    def approach(self) -> None:
+        """The player walks up: computes in the background what the next prompt begins with. Returns at once."""
+        self._expect(Priority.NEARBY, is_new=True)
+
+    def typing(self, text: str) -> None:
+        """The player's words so far, typed or recognised: computes what of the prompt they settle. Returns at once.
+
+        Each call takes the place of the one before; empty text forgets it. Words that never come cost idle time only.
+        """
+        had_typed, self._typed = self._typed, text if text.strip() else ""
+        if self._typed:
+            self._expect(Priority.NEARBY)
+        elif had_typed:
+            self._ahead.stop(self.session_id)
 
     def tool_result(
         self, call_id: str, status: Literal["accepted", "refused"] = "accepted", content: JsonValue = None
@@ -95,6 +116,7 @@ class Session:
     def close(self) -> None:
         """Takes no more words; a reply in progress ends as cancelled."""
         self._is_closed = True
+        self._ahead.stop(self.session_id)
         if self._running is not None:
             self._running.cancel()
 
@@ -104,11 +126,15 @@ class Session:
             yield ReplyFailed(reply.ask.request_id, fault)
             return
         self._running = reply
+        self._typed = ""
+        self._ahead.stop(self.session_id)
         try:
             async with aclosing(reply.events(self.history)) as events:
                 async for event in events:
                     if isinstance(event, ReplyFinished | ReplyFailed):
                         self._end(reply)  # before the game hears of the end, for it may go on talking at once
+                        if self._typed or self._scene.settings.reads_ahead:
+                            self._expect(Priority.NEARBY if self._typed else Priority.BACKGROUND)
                     yield event
         finally:
             self._end(reply)
@@ -124,6 +150,12 @@ class Session:
         if len(starts) > MAX_EXCHANGES:
             del self._history[: starts[TRIM_EXCHANGES]]
 
+    def _expect(self, priority: Priority, *, is_new: bool = False) -> None:
+        """Computes ahead, unless a reply is under way: what it adds to the conversation is yet to come."""
+        if self._running is None and not self._is_closed:
+            guess = Guess(self._scene, self.player, self.history, self._typed)
+            self._ahead.expect(self.session_id, guess, priority, is_new=is_new)
+
     def _fault(self, ask: Ask, *, is_known: bool) -> NpcError | None:
         """Why this cannot be answered at all."""
         if self._is_closed:
@@ -137,6 +169,8 @@ class Session:
             )
         if ask.timeout_s <= 0:
             return RequestError(f"timeout_s is {ask.timeout_s!r}", hint="give more than 0 seconds")
+        if ask.start_by_s is not None and ask.start_by_s <= 0:
+            return RequestError(f"start_by_s is {ask.start_by_s!r}", hint="give more than 0 seconds")
         if ask.words.images and not self._scene.engine.info.has_vision:
             return Unsupported(f"the model {self._scene.engine.info.name!r} cannot see", hint="send words only")
         return _words_fault(ask.words.text)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from npc_sdk.engine.interface import Engine, EngineInfo
+from npc_sdk.engine.stats import CacheStats, EngineStats, RequestStats
 from npc_sdk.errors import EngineCrashed, RequestError, UnknownNpc, UnknownRequest, UnknownSession
 from npc_sdk.events import (
     Event,
@@ -33,6 +34,12 @@ class FakeEngine:
     def __init__(self, has_vision: bool) -> None:
         self.info = EngineInfo("fake", 4096, "plain", "plain", has_vision=has_vision)
 
+    def stats(self) -> EngineStats:
+        ended = RequestStats("mara-1/1.q/0", "stop", 30, 20, 5, Timings(0.25, 0.5, 1.0, 2.0, 3.0), 0.4, 0.7)
+        return EngineStats(
+            running=1, cache=CacheStats(evictions=3), steps=4, batch_sizes={2: 1, 1: 3}, requests=(ended,)
+        )
+
 
 @dataclass
 class FakeSession:
@@ -44,6 +51,15 @@ class FakeSession:
     heard: list[tuple[str, tuple[ImagePart, ...], Priority]] = field(default_factory=list)
     answers: dict[str, asyncio.Future[ToolResult]] = field(default_factory=dict)
     running: dict[str, asyncio.Event] = field(default_factory=dict)
+    typed: list[str] = field(default_factory=list)
+    approaches: int = 0
+    start_by_s: float | None = None
+
+    def approach(self) -> None:
+        self.approaches += 1
+
+    def typing(self, text: str) -> None:
+        self.typed.append(text)
 
     async def say(
         self,
@@ -53,8 +69,10 @@ class FakeSession:
         request_id: str | None = None,
         priority: Priority = Priority.PLAYER,
         timeout_s: float | None = None,
+        start_by_s: float | None = None,
     ) -> AsyncIterator[Event]:
         assert request_id is not None
+        self.start_by_s = start_by_s
         assert timeout_s is not None
         self.heard.append((text, images, priority))
         if self.running:
@@ -122,6 +140,16 @@ class FakeWorld:
         self.sessions: dict[str, FakeSession] = {}
         self.all_sessions: list[FakeSession] = []
         self.state: dict[str | None, dict[str, JsonValue]] = {}
+        self.approached: list[tuple[str, str]] = []
+        self.frames_s: list[float] = []
+
+    def approach(self, npc_id: str, *, player: str = "Traveller") -> None:
+        if npc_id not in self.cast:
+            raise UnknownNpc(f"npc_id {npc_id!r} is not in the cast", hint="mara, brom")
+        self.approached.append((npc_id, player))
+
+    def note_frame(self, frame_s: float) -> None:
+        self.frames_s.append(frame_s)
 
     def talk(self, npc_id: str, *, player: str = "Traveller") -> FakeSession:
         if npc_id == "cursed":

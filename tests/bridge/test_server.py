@@ -16,7 +16,8 @@ from .fakes import FakeWorld
 
 async def test_welcome_names_cast_limits_and_capabilities(raw: RawClient) -> None:
     welcome = await raw.hello()
-    assert (welcome.ref, welcome.protocol, welcome.capabilities) == (1, 1, ("tools", "state"))
+    can = ("tools", "state", "approach", "typing", "frame", "stats", "start_by")
+    assert (welcome.ref, welcome.protocol, welcome.capabilities) == (1, 1, can)
     assert [(npc.npc_id, npc.name) for npc in welcome.npcs] == [("mara", "Mara"), ("brom", "Brom")]
     assert welcome.limits == FAST
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import time
 from pathlib import Path
@@ -151,3 +152,19 @@ async def test_seed_of_a_request_is_left_alone() -> None:
     request = GenerateRequest("r", (), sampling=Sampling(seed=5))
     assert [item async for item in SeededEngine(inner, 1).stream(request)]
     assert inner.requests[0].sampling.seed == 5
+
+
+def test_the_model_reads_ahead_while_a_person_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ScriptedEngine("There.")
+    seen: list[int] = []
+
+    def type_slowly(_: str) -> str:
+        seen.append(len(engine.prefills))
+        return "Hello." if len(seen) == 1 else ""
+
+    monkeypatch.setattr("builtins.input", type_slowly)
+    with asyncio.Runner() as runner:
+        world = World.load(bundled_personas(), engine)
+        chat._converse(runner, world.talk("pip"), terminal()[0])
+        runner.run(world.close())
+    assert seen == [1, 2], "once at the greeting, once after the reply"

@@ -28,10 +28,11 @@ def npc(*arguments: str, words: str = "", cwd: Path = ROOT) -> subprocess.Comple
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ([], ["play", "chat", "serve", "prompt", "check", "models"]),
+        ([], ["play", "chat", "serve", "top", "prompt", "check", "models"]),
         (["play"], ["sample game", "--script", "--seed", "--engine", "--personas", "--transcript", "--settings"]),
         (["chat"], ["NPC", "y or n", "--state", "--engine"]),
         (["serve"], ["--host", "--port", "--ready-file", "ready ADDRESS"]),
+        (["top"], ["--once", "--interval", "--port", "npc serve"]),
         (["prompt"], ["--state", "--history", "tokens of each part"]),
         (["check"], ["persona folders", "mistake"]),
         (["models"], ["quantize", "info"]),

@@ -35,6 +35,20 @@ def test_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert (loaded.server.port, loaded.session.reply_tokens, loaded.engine.threads) == (7000, 80, 2)
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("2", 2), ("0,1", (0, 1)), (" 3", 3), ("1, 4", (1, 4))],
+    ids=["count", "list", "space", "both"],
+)
+def test_cores_are_a_count_or_a_list_in_the_environment_too(written: str, read: object) -> None:
+    assert Settings.load(environ={"NPC_ENGINE_CORES": written}).engine.cores == read
+
+
+def test_the_governors_bounds_are_settings() -> None:
+    loaded = Settings.load(environ={"NPC_GOVERNOR_MIN_SHARE": "0.5", "NPC_GOVERNOR_IS_ON": "false"})
+    assert (loaded.governor.min_share, loaded.governor.is_on) == (0.5, False)
+
+
 def test_personas_can_be_set_at_the_top(tmp_path: Path) -> None:
     assert Settings.load(environ={"NPC_PERSONAS": str(tmp_path)}).personas_dir() == tmp_path
 
@@ -53,6 +67,15 @@ def test_empty_file_sets_nothing(tmp_path: Path) -> None:
         ("session: {reply_tokens: many}", "session.reply_tokens: should be a valid integer, not 'many'"),
         ("engine: {dtype: int8}", "engine.dtype: should be 'float32' or 'bfloat16', not 'int8' (The model's own"),
         ("engine: 3", "engine: should be a group of settings, not 3"),
+        ("engine: {cores: 0}", "engine.cores: should be a count of cores or a list of their numbers, not 0 (How many"),
+        (
+            "engine: {cores: [0, -1]}",
+            "engine.cores: should be a count of cores or a list of their numbers, not [0, -1]",
+        ),
+        ("engine: {cores: '0,x'}", "engine.cores: should be a count of cores or a list of their numbers, not '0,x'"),
+        ("engine: {priority: high}", "engine.priority: should be 'normal', 'below_normal' or 'low', not 'high'"),
+        ("engine: {memory_mb: 0}", "engine.memory_mb: should be greater than or equal to 1, not 0"),
+        ("governor: {min_share: 0}", "governor.min_share: should be greater than 0, not 0 (The part of its speed"),
         ("[1, 2]", "holds list, not groups"),
         ("a: [", "not YAML"),
     ],

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from npc_sdk.decoding.sampling import TokenSampler
 from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.engine import LocalEngine
 from npc_sdk.engine.local.loader import load_decoder
@@ -88,12 +89,10 @@ def force_tokens(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[int]], None]
     def force(ids: list[int]) -> None:
         left = list(ids)
 
-        def logits(self: Decoder, _hidden: torch.Tensor) -> torch.Tensor:
-            row = torch.zeros(1, self.config.vocab_size)
-            row[0, left.pop(0)] = 9.0
-            return row
+        def choose(_self: TokenSampler, _logits: torch.Tensor, _history: list[int]) -> int:
+            return left.pop(0)
 
-        monkeypatch.setattr(Decoder, "logits", logits)
+        monkeypatch.setattr(TokenSampler, "choose", choose)
 
     return force
 

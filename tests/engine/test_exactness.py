@@ -1,22 +1,26 @@
-"""At temperature 0, batching, chunks, reuse and giving way change no token: random schedules against the plain path."""
+"""At temperature 0 batching, chunks, reuse, giving way and drafts change no token: any schedule and the plain path."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from npc_sdk.engine.local import sequence as sequence_module
 from npc_sdk.engine.local.block_pool import BLOCK_TOKENS
 from npc_sdk.engine.local.engine import Limits, LocalEngine
 from npc_sdk.engine.local.sequence import Sequence
+from npc_sdk.engine.local.speculation import Speculation
 from npc_sdk.requests import GenerateRequest, Priority
 
 from .conftest import Zoo
+from .prophet import Book, Prophet
 from .streams import ask, assert_nobody_lives, collect
 
 # Byte-level words of known length, so that prompts end on both sides of a block's edge and branch inside and at blocks.
@@ -64,6 +68,7 @@ LIMITS = st.builds(
     chunk_tokens=st.sampled_from([7, 40, 64, 256]),
     busy_chunk_tokens=st.sampled_from([9, 64, 256]),
     ageing_s=st.sampled_from([0.005, 1000.0]),
+    draft_tokens=st.sampled_from([0, 2, 7]),
 )
 
 
@@ -94,6 +99,7 @@ class Bench:
     folder: Path
     dtype: str
     known: dict[str, list[int]] = field(default_factory=dict)
+    book: Book = field(default_factory=dict)
 
     def engine(self, blocks: int, limits: Limits) -> Watched:
         """A new engine with a pool of so many blocks, a window at least."""
@@ -105,20 +111,25 @@ class Bench:
     async def plain(self, text: str) -> list[int]:
         """The plain path's ids; each text is asked for once."""
         if text not in self.known:
-            watched = self.engine(0, Limits(running=1, chunk_tokens=10_000))
+            watched = self.engine(0, Limits(running=1, chunk_tokens=10_000, draft_tokens=0))
             self.known[text] = await watched.ids(_request("plain", text, NEW_TOKENS))
+            sequence = watched.sequences["plain"]
+            self.book[tuple(sequence.tokens[: sequence.prompt_tokens])] = sequence.tokens
             await watched.engine.close()
         return self.known[text]
 
     async def both(self, arrivals: list[Arrival], limits: Limits, blocks: int) -> tuple[list[Any], list[Any]]:
         """The ids under a schedule and those of the plain path, as far as both go."""
+        expected = [await self.plain(one.text) for one in arrivals]
         watched = self.engine(blocks, limits)
-        said = await asyncio.gather(*(_say(watched, f"r{i}", one) for i, one in enumerate(arrivals)))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sequence_module, "Guesser", lambda tokens: Prophet(tokens, self.book, Random(0)))
+            patch.setattr(Speculation, "share_out", lambda _self, guesses: [len(guess.ids) for guess in guesses])
+            said = await asyncio.gather(*(_say(watched, f"r{i}", one) for i, one in enumerate(arrivals)))
         await assert_nobody_lives(watched.engine)
         watched.engine.prefix_cache.check_integrity()
         assert watched.engine.stats().cache.used_bytes == 0
         await watched.engine.close()
-        expected = [await self.plain(one.text) for one in arrivals]
         return list(said), [whole[: len(ids)] for whole, ids in zip(expected, said, strict=True)]
 
 

@@ -1,8 +1,10 @@
-"""The runner under plans that no scheduler would make: any members, any chunk, anyone sent away at any step."""
+"""The runner under plans that no scheduler would make: any members, chunk and draft, anyone sent away at any step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence as SequenceOf
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,10 +19,12 @@ from npc_sdk.engine.local.loader import load_decoder
 from npc_sdk.engine.local.prefix_cache import PrefixCache
 from npc_sdk.engine.local.runner import Runner
 from npc_sdk.engine.local.sequence import EndRules, Sequence
+from npc_sdk.engine.local.speculation import Guess, Speculation
 from npc_sdk.requests import GenerateRequest, Sampling
 
 from .checkpoints import VOCAB
 from .conftest import Zoo
+from .prophet import Prophet
 
 WORDS = torch.randint(7, VOCAB - 40, (4, 150), generator=torch.Generator().manual_seed(8)).tolist()
 PROMPTS = (
@@ -34,10 +38,22 @@ NEW_TOKENS = 30
 NO_RULES = EndRules(frozenset(), (), frozenset())
 
 
+class Reckless(Speculation):
+    """Drafts as many of the guesses as a die says."""
+
+    def __init__(self, rng: Random) -> None:
+        super().__init__(9)
+        self._rng = rng
+
+    def share_out(self, guesses: SequenceOf[Guess]) -> list[int]:
+        return [self._rng.randint(0, len(guess.ids)) for guess in guesses]
+
+
 class Table:
     """Sequences over one pool, stepped by hand."""
 
     def __init__(self, decoder: Decoder, blocks: int, kept_blocks: int) -> None:
+        self.drafted = self.accepted = 0
         self.pool = BlockPool(decoder.cache_shape, blocks)
         self.tree = PrefixCache(self.pool, kept_blocks * decoder.cache_shape.block_bytes)
         self.runner = Runner(decoder, self.pool, self.tree)
@@ -55,7 +71,8 @@ class Table:
             return
         for one, logits in zip(ready, self.runner.run(ready, chunk, lambda: None), strict=True):
             if logits is not None:
-                one.accept(logits)
+                self.drafted += len(one.draft)
+                self.accepted += one.accept(logits) - 1
             if one.is_done:
                 self.runner.release(one)
         self.check([one for one in members if one.lease])
@@ -72,8 +89,14 @@ class Table:
         self.tree.check_integrity()
 
 
-def _sequence(prompt: list[int]) -> Sequence:
-    request = GenerateRequest("r", (), sampling=Sampling(temperature=0.0, max_new_tokens=NEW_TOKENS))
+SAMPLINGS = {
+    "greedy": Sampling(temperature=0.0, max_new_tokens=NEW_TOKENS),
+    "seeded": Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.1, seed=5, max_new_tokens=NEW_TOKENS),
+}
+
+
+def _sequence(prompt: list[int], sampling: str) -> Sequence:
+    request = GenerateRequest("r", (), sampling=SAMPLINGS[sampling])
     words = Detokenizer(lambda ids: "x" * len(ids))
     return Sequence(request, prompt, room=NEW_TOKENS, rules=NO_RULES, detokenizer=words, emit=lambda _item: None)
 
@@ -92,14 +115,14 @@ def decoders(zoo: Zoo) -> Any:
 
 
 @pytest.fixture(scope="module")
-def alone() -> Callable[[Decoder, int], list[int]]:
-    """What a prompt gets with nobody beside it, in one chunk; each asked for once."""
-    known: dict[tuple[int, int], list[int]] = {}
+def alone() -> Callable[[Decoder, int, str], list[int]]:
+    """What a prompt gets with nobody beside it, in one chunk, without drafts; each asked for once."""
+    known: dict[tuple[int, int, str], list[int]] = {}
 
-    def ask(decoder: Decoder, prompt: int) -> list[int]:
-        key = id(decoder), prompt
+    def ask(decoder: Decoder, prompt: int, sampling: str) -> list[int]:
+        key = id(decoder), prompt, sampling
         if key not in known:
-            one = _sequence(PROMPTS[prompt])
+            one = _sequence(PROMPTS[prompt], sampling)
             table = Table(decoder, 4, 0)
             while not one.is_done:
                 table.step([one], 10_000)
@@ -109,13 +132,39 @@ def alone() -> Callable[[Decoder, int], list[int]]:
     return ask
 
 
+def test_a_step_in_which_others_ran_is_not_timed(
+    decoders: dict[tuple[str, str], Decoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        Speculation, "note_step", lambda _self, sequences, rows, _took_s: timed.append((sequences, rows))
+    )
+    table = Table(decoders["float", "float32"], 6, 0)
+    first, second, third = (_sequence(PROMPTS[0], "greedy") for _ in range(3))
+    for one in (first, second, third):
+        table.step([one], 100)
+    assert timed == []  # prompts
+    table.step([first, second], 100)
+    assert timed == [(2, 2)]
+    assert all(table.runner.admit(one, 100) for one in (first, second, third))
+
+    def give_way() -> None:
+        if len(timed) == 1:
+            table.step([third], 100)
+
+    table.runner.run([first, second], 100, give_way)
+    assert timed == [(2, 2), (1, 1)]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", ["int4", "float"])
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_plan_changes_a_token(
     decoders: dict[tuple[str, str], Decoder],
-    alone: Callable[[Decoder, int], list[int]],
+    alone: Callable[[Decoder, int, str], list[int]],
+    sampling: str,
     name: str,
     dtype: str,
     data: st.DataObject,
@@ -123,9 +172,13 @@ def test_no_plan_changes_a_token(
     decoder = decoders[name, dtype]
     prompts = data.draw(st.lists(st.integers(0, len(PROMPTS) - 1), min_size=2, max_size=5))
     table = Table(decoder, data.draw(st.sampled_from([6, 9, 30])), data.draw(st.sampled_from([0, 3, 30])))
-    live = [_sequence(PROMPTS[prompt]) for prompt in prompts]
+    live = [_sequence(PROMPTS[prompt], sampling) for prompt in prompts]
     everyone = list(live)
     rng = data.draw(st.randoms(use_true_random=True))
+    table.runner._speculation = Reckless(rng)
+    expected = [alone(decoder, prompt, sampling) for prompt in prompts]
+    for one, prompt, tokens in zip(live, prompts, expected, strict=True):
+        one.guesser = Prophet(one.tokens, {tuple(PROMPTS[prompt]): tokens}, rng)
     stuck = 0
     while live:
         members = rng.sample(live, rng.randint(1, len(live)))
@@ -135,7 +188,8 @@ def test_no_plan_changes_a_token(
         live = [one for one in live if not one.is_done]
         if live and (stuck > 3 or rng.random() < 0.08):
             table.send_away(rng.choice(live))
-    assert [one.tokens for one in everyone] == [alone(decoder, prompt) for prompt in prompts]
+    assert [one.tokens for one in everyone] == expected
+    assert 0 < table.accepted < table.drafted
     assert table.pool.free_blocks + table.tree.kept_blocks == table.pool.blocks
     table.tree.clear()
     assert table.pool.free_blocks == table.pool.blocks

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -18,9 +20,11 @@ POOL = BlockPool(SHAPE, 4)
 TREE = PrefixCache(POOL, 0)
 
 
-def _sequence(name: str, priority: Priority = Priority.PLAYER, arrived: float = 0.0, prompt: int = 3) -> Sequence:
+def _sequence(
+    name: str, priority: Priority = Priority.PLAYER, arrived: float = 0.0, prompt: int = 3, **fields: Any
+) -> Sequence:
     rules = EndRules(frozenset(), (), frozenset())
-    request = GenerateRequest(name, (), priority=priority)
+    request = GenerateRequest(name, (), priority=priority, **fields)
     detokenizer = Detokenizer(lambda ids: "x" * len(ids))
     one = Sequence(request, [1] * prompt, room=9, rules=rules, detokenizer=detokenizer, emit=lambda _item: None)
     one.clock.arrived = arrived
@@ -148,3 +152,53 @@ def test_the_victim_is_the_least_urgent_holder_behind_the_one_in_need() -> None:
     assert scheduler.victim(player, (), 0.0) is background
     assert scheduler.victim(player, (background,), 0.0) is nearby
     assert scheduler.victim(background, (), 0.0) is None
+
+
+def test_of_those_that_wait_the_one_due_first_comes_first() -> None:
+    relaxed, pressed = _sequence("relaxed"), _sequence("pressed", arrived=1.0, start_by_s=3.0)
+    assert _plan(_scheduler(relaxed, pressed), 1.0) == ([], "pressed")
+    later = _sequence("later", start_by_s=9.0)
+    assert _plan(_scheduler(later, pressed), 1.0) == ([], "pressed")
+
+
+def test_an_npc_that_had_much_waits_for_one_that_had_little() -> None:
+    first, second = (_sequence(f"chatty {i}", npc_id="chatty") for i in range(2))
+    quiet = _sequence("quiet", npc_id="quiet")
+    scheduler = _scheduler(first, second, quiet)
+    _start(first)
+    scheduler.note_served(first, 50)
+    assert _plan(scheduler) == (["chatty 0"], "quiet")
+
+
+def test_an_npc_is_owed_nothing_for_its_silence() -> None:
+    busy = _sequence("busy", npc_id="busy")
+    scheduler = _scheduler(busy)
+    scheduler.note_served(busy, 50)
+    newcomer, again = _sequence("newcomer", npc_id="newcomer"), _sequence("again", npc_id="busy")
+    for one in (newcomer, again):
+        scheduler.add(one)
+    scheduler.note_served(newcomer, 1)
+    assert _plan(scheduler) == ([], "busy")
+
+
+def test_only_a_more_urgent_class_goes_above_a_step() -> None:
+    nearby, player = _sequence("nearby", Priority.NEARBY), _sequence("player")
+    scheduler = _scheduler(nearby)
+    assert scheduler.plan(0.0, above=Priority.NEARBY) is None
+    scheduler.add(player)
+    plan = scheduler.plan(0.0, above=Priority.NEARBY)
+    assert plan is not None
+    assert plan.members == (player,)
+
+
+def test_the_members_of_a_step_under_way_are_out_of_every_plan() -> None:
+    ambient, player = _sequence("ambient", Priority.AMBIENT), _sequence("player")
+    scheduler = _scheduler(ambient, player, running=1)
+    _start(ambient)
+    with scheduler.hold([ambient]):
+        plan = scheduler.plan(0.0)
+        assert plan is not None
+        assert (plan.members, plan.preempted) == ((player,), ())
+        assert scheduler.free == (player,)
+        assert scheduler.victim(player, (), 0.0) is None
+    assert scheduler.victim(player, (), 0.0) is ambient

@@ -13,7 +13,6 @@ import torch
 
 from npc_sdk.engine.interface import Generated
 from npc_sdk.engine.local.batch import Batch
-from npc_sdk.engine.local.block_pool import BlockPool
 from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.engine import Limits
 from npc_sdk.engine.local.scheduler import Scheduler
@@ -91,10 +90,10 @@ async def test_a_failing_step_ends_its_request_only(start: Start, monkeypatch: p
     engine = start()
     hidden, boom = Decoder.hidden, encode("boom!")
 
-    def break_on_marker(self: Decoder, batch: Batch, pool: BlockPool) -> torch.Tensor:
+    def break_on_marker(self: Decoder, batch: Batch, *rest: Any) -> torch.Tensor:
         if any(batch.ids[at : at + len(boom)] == boom for at in range(len(batch.ids))):
             raise MemoryError("no room")
-        return hidden(self, batch, pool)
+        return hidden(self, batch, *rest)
 
     monkeypatch.setattr(Decoder, "hidden", break_on_marker)
     good, bad = await asyncio.gather(

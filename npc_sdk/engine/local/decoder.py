@@ -68,6 +68,13 @@ class Decoder:
         block = self.blocks[0]
         return any(isinstance(p, Int4Linear) and p.has_wide for p in (block.qkv, block.out, block.up, block.down))
 
+    @property
+    def is_same_with_any_threads(self) -> bool:
+        """Whether the number of CPU threads changes no rounding: float32 products in full precision share out sums."""
+        parts = (self.blocks[0].qkv, self.head)
+        is_exact = self.cache_shape.dtype != torch.float32 or all(isinstance(part, Int4Linear) for part in parts)
+        return is_exact and self.cache_shape.device.type == "cpu"
+
     def batch(self, works: Sequence[Work]) -> Batch:
         """Lays out one step."""
         return Batch.of(works, self.cache_shape, self.config.heads // self.config.kv_heads)
@@ -94,10 +101,9 @@ class Decoder:
         parts = block.qkv(block.attention_norm(x), batch.wide_rows).view(x.shape[0], -1, c.head_dim)
         query, key, value = torch.split(parts, [c.heads, c.kv_heads, c.kv_heads], dim=1)  # (rows, heads, head_dim)
         rotate(parts[:, : c.heads + c.kv_heads], step.cos, step.sin)
-        step.pool.keys[index].index_copy_(0, batch.slots, key)
-        step.pool.values[index].index_copy_(0, batch.slots, value)
+        step.pool.write(index, batch.slots, key, value)
         out = x.new_empty(x.shape[0], c.heads * c.head_dim)
-        for span in batch.spans:
-            keys, values = span.cache.read(index, span.key_tokens)
-            out[span.rows] = attend(query[span.rows], keys, values, span.mask)
+        for call in batch.calls:
+            keys, values = step.pool.read(index, call.where)
+            out[call.rows] = attend(query[call.rows], keys, values, call.mask)
         return block.out(out, batch.wide_rows)

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,15 +20,18 @@ from npc_sdk.engine.local import DEFAULT_CACHE_BYTES
 from npc_sdk.engine.local.block_pool import BlockPool, blocks_for
 from npc_sdk.engine.local.config import ModelConfig, load_config
 from npc_sdk.engine.local.decoder import Decoder
+from npc_sdk.engine.local.governor import Governor
+from npc_sdk.engine.local.limits import DEFAULT_LIMITS, Limits
 from npc_sdk.engine.local.loader import Progress, load_decoder
+from npc_sdk.engine.local.pace import Pace
 from npc_sdk.engine.local.prefix_cache import PrefixCache
 from npc_sdk.engine.local.profile import find_stops, read_profile
 from npc_sdk.engine.local.runner import Runner
-from npc_sdk.engine.local.scheduler import AGEING_S, BUSY_CHUNK_TOKENS, CHUNK_TOKENS, Scheduler
+from npc_sdk.engine.local.scheduler import Scheduler
 from npc_sdk.engine.local.sequence import EndRules, Sequence
-from npc_sdk.engine.stats import EngineStats
 from npc_sdk.engine.local.tokenizer import ModelTokenizer
 from npc_sdk.engine.local.worker import Worker
+from npc_sdk.engine.stats import EngineStats
 from npc_sdk.errors import (
     DuplicateRequest,
     ModelFormatError,
@@ -41,31 +43,9 @@ from npc_sdk.errors import (
 )
 from npc_sdk.events import Usage
 from npc_sdk.requests import GenerateRequest, PrefillRequest, Segment
+from npc_sdk.settings import GovernorSettings
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much one engine takes on. Units: queue and running in requests; running ones hold blocks of the cache.
-
-    busy_chunk_tokens is what a prompt gets of a step beside replies under way, and one of a class below the player's.
-    """
-
-    queue: int = 64
-    running: int = 8
-    chunk_tokens: int = CHUNK_TOKENS
-    busy_chunk_tokens: int = BUSY_CHUNK_TOKENS
-    ageing_s: float = AGEING_S
-
-    def __post_init__(self) -> None:
-        """Raises: SettingsError."""
-        for name in ("queue", "running", "chunk_tokens", "busy_chunk_tokens"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"limits.{name} is {getattr(self, name)!r}", hint="1 or more")
-        if self.ageing_s <= 0:
-            raise SettingsError(f"limits.ageing_s is {self.ageing_s!r}", hint="above 0; a large number for no ageing")
-
-
-DEFAULT_LIMITS = Limits()
+DEFAULT_GOVERNOR = GovernorSettings()
 
 
 class LocalEngine:
@@ -79,6 +59,7 @@ class LocalEngine:
         rules: EndRules,
         limits: Limits,
         cache_bytes: int,
+        governor: GovernorSettings,
     ) -> None:
         self._info = info
         self._tokenizer = tokenizer
@@ -91,7 +72,10 @@ class LocalEngine:
         pool = BlockPool(shape, blocks)
         self.prefix_cache = PrefixCache(pool, cache_bytes)
         scheduler = Scheduler(limits.running, limits.chunk_tokens, limits.busy_chunk_tokens, limits.ageing_s)
-        self._worker = Worker(Runner(decoder, pool, self.prefix_cache), scheduler)
+        self._governor = Governor(governor, torch.get_num_threads() if decoder.is_same_with_any_threads else 0)
+        pace = Pace(self._governor)
+        runner = Runner(decoder, pool, self.prefix_cache, limits.draft_tokens, pace.step)
+        self._worker = Worker(runner, scheduler, self._governor, pace)
 
     @classmethod
     def load(
@@ -107,6 +91,7 @@ class LocalEngine:
         chat_format: str | None = None,
         tool_format: str | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        governor: GovernorSettings = DEFAULT_GOVERNOR,
         on_progress: Progress | None = None,
     ) -> LocalEngine:
         """Loads a model folder; blocks for as long as that takes. tokenizer names another folder to take it from.
@@ -141,7 +126,7 @@ class LocalEngine:
             tool_format=profile.tool_format,
             device=str(decoder.cache_shape.device),
         )
-        return cls(decoder, words, info, EndRules(stops.ids, stops.texts, words.control_ids), limits, cache_bytes)
+        return cls(decoder, words, info, EndRules(stops.ids, stops.texts, words.control_ids), limits, cache_bytes, governor)
 
     @property
     def info(self) -> EngineInfo:
@@ -192,6 +177,7 @@ class LocalEngine:
 
     def note_frame(self, frame_s: float) -> None:
         """Tells the governor how long the game took for a frame."""
+        self._governor.note_frame(frame_s)
 
     def cancel(self, request_id: str) -> None:
         """Asks a run to end before its next token. Unknown ids are ignored."""

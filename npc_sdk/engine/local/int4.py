@@ -167,6 +167,9 @@ def packed_columns(packed: torch.Tensor) -> int:
 
 def pack_for_cpu(codes: torch.Tensor) -> torch.Tensor:
     """The CPU kernel's layout, written over the plain codes block by block: both have the same size. Mutates: codes."""
+    if int4_wide.fits(codes.shape[0]):
+        int4_wide.pack(codes)
+        return codes
     for first in range(0, codes.shape[0], PACK_ROWS):
         block = codes[first : first + PACK_ROWS]
         block.copy_(torch.ops.aten._convert_weight_to_int4pack_for_cpu(split_nibbles(block), 1))

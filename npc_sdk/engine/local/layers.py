@@ -161,16 +161,37 @@ def stretch_llama3(frequencies: torch.Tensor, scaling: Llama3Scaling) -> torch.T
 
 
 def attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Grouped-query attention: the heads of a group become query rows, so that one read of the keys serves them all.
+    """Grouped-query attention of some spans of tokens, each over its own keys.
 
-    Shapes: query (tokens, heads, head_dim); keys, values (1, kv_heads, key_tokens, head_dim); mask (query rows of a
-    key-value head, with padding, key_tokens); result (tokens, heads × head_dim).
+    The heads of a group become query rows, so that one read of the keys serves them all.
+
+    Shapes: query (spans × tokens, heads, head_dim); keys, values (kv_heads, spans × key_tokens, head_dim); mask (spans,
+    query rows of a key-value head, with padding, key_tokens); result (spans × tokens, heads × head_dim).
     """
-    tokens, heads, head_dim = query.shape
-    kv_heads = keys.shape[1]
-    rows = tokens * heads // kv_heads
-    grouped = query.view(tokens, kv_heads, -1, head_dim).transpose(0, 1).reshape(1, kv_heads, rows, head_dim)
-    if rows < mask.shape[0]:
-        grouped = F.pad(grouped, (0, 0, 0, mask.shape[0] - rows))
-    out = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=mask)[0, :, :rows]
-    return out.reshape(kv_heads, tokens, -1, head_dim).transpose(0, 1).reshape(tokens, heads * head_dim)
+    rows, heads, head_dim = query.shape
+    spans, padded, key_tokens = mask.shape
+    kv_heads, tokens = keys.shape[0], rows // spans
+    grouped = query.view(spans, tokens, kv_heads, -1, head_dim).permute(2, 0, 1, 3, 4)
+    grouped = grouped.reshape(kv_heads, spans, -1, head_dim)
+    used = grouped.shape[2]
+    if used < padded:
+        grouped = F.pad(grouped, (0, 0, 0, padded - used))
+    of_span = (kv_heads, spans, key_tokens, head_dim)
+    product = _fused if query.is_cuda else _in_two_products
+    out = product(grouped, keys.view(of_span), values.view(of_span), mask)[:, :, :used]
+    by_token = out.reshape(kv_heads, spans, tokens, -1, head_dim).permute(1, 2, 0, 3, 4)
+    return by_token.reshape(rows, heads * head_dim)
+
+
+def _fused(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Attention in one kernel. Shapes: (kv_heads, spans, rows, head_dim)."""
+    return F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
+
+
+def _in_two_products(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Attention as two products around a softmax in float32, which on a CPU takes half the fused kernel's time.
+
+    960 tokens of the 4B shape, a layer on two cores: 190 µs against 430 for one row, 3.1 ms against 8.5 for 64.
+    """
+    scores = torch.matmul(query, keys.transpose(2, 3)).float().mul_(query.shape[-1] ** -0.5).add_(mask)
+    return torch.matmul(scores.softmax(-1).to(values.dtype), values)

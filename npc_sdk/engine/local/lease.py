@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, BlockPool, PoolFull, blocks_for
+from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, BlockPool, blocks_for
 from npc_sdk.engine.local.kv_cache import KVCache
 from npc_sdk.engine.local.prefix_cache import Key, Node, PrefixCache
 
@@ -53,15 +53,17 @@ class Lease:
         return wanted <= self._pool.free_blocks or wanted <= self._pool.free_blocks + self._prefix.kept_blocks
 
     def reserve(self, tokens: int) -> bool:
-        """Makes room for that many tokens in all; False where every block is running. Mutates: the cache, the tree."""
-        while True:
-            try:
-                self.cache.reserve(tokens)
-            except PoolFull:
-                if not self._prefix.evict():
-                    return False
-            else:
-                return True
+        """Makes room for that many tokens in all; False, with nothing evicted, where too many blocks are running.
+
+        Mutates: the cache, the tree.
+        """
+        wanted = blocks_for(tokens) - len(self.cache.blocks)
+        if wanted > self._pool.free_blocks + self._prefix.kept_blocks:
+            return False
+        while wanted > self._pool.free_blocks:  # all of them first: those that lay together are given out together
+            self._prefix.evict()
+        self.cache.reserve(tokens)
+        return True
 
     def publish(self, tokens: Sequence[int]) -> None:
         """Shows the blocks that are full now to everyone; one that another showed first takes the place of ours.

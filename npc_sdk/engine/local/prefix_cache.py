@@ -28,10 +28,12 @@ class Node:
     is_linked: bool = True
 
     def __iter__(self) -> Iterator[Node]:
-        """This node and all below it."""
-        yield self
-        for child in self.children.values():
-            yield from child
+        """This node and all below it, each after its parent."""
+        left = [self]
+        while left:
+            node = left.pop()
+            yield node
+            left.extend(node.children.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class PrefixCache:
         self._pool = pool
         self._budget = cache_bytes
         self.root = Node(((), False), -1, None)
-        self._recent: dict[Node, None] = {}  # every node, least recently used first
+        self._nodes: dict[int, Node] = {}  # by block
         self.evictions = 0
 
     @property
@@ -61,7 +63,12 @@ class PrefixCache:
     @property
     def kept_blocks(self) -> int:
         """Blocks that could be evicted, one after the other."""
-        return sum(self._pool.references(node.block) == 1 for node in tuple(self._recent))
+        return self._pool.idle_blocks
+
+    @property
+    def budget_blocks(self) -> int:
+        """The most blocks that are kept."""
+        return min(self._budget // self._pool.shape.block_bytes, self._pool.blocks)
 
     @property
     def stats(self) -> CacheStats:
@@ -71,12 +78,12 @@ class PrefixCache:
         return CacheStats(self._pool.blocks * size, used * size, kept * size, self.evictions)
 
     def __len__(self) -> int:
-        return len(self._recent)
+        return len(self._nodes)
 
     def match(self, tokens: Sequence[int], *, wide_until: int = 0, start: Node | None = None, at: int = 0) -> Match:
         """The longest prefix of tokens that is held, computed by the kernels that this prompt would take.
 
-        start and at continue a match: the node of the block that ends at position at. Mutates: what is recent.
+        start and at continue a match: the node of the block that ends at position at.
         """
         node, full = start or self.root, []
         while at + BLOCK_TOKENS <= len(tokens):
@@ -88,33 +95,29 @@ class PrefixCache:
             node, at = child, at + BLOCK_TOKENS
         is_wide = at + BLOCK_TOKENS <= wide_until
         partial, shared = _longest(node, tokens[at : at + BLOCK_TOKENS], is_wide)
-        self._touch(partial or node)
         return Match(tuple(full), partial, shared)
 
     def publish(self, parent: Node, key: Key, block: int) -> Node | None:
         """Shows a block to everyone and keeps it; the node that stands for these tokens, which may be another's.
 
-        None where the parent is no longer in the tree. Mutates: the block's references.
+        None where the parent is no longer in the tree. Tails that the block begins with go. Mutates: references.
         """
         if not parent.is_linked:
             return None
         if key in parent.children:
             return parent.children[key]
+        for shorter in [node for held, node in parent.children.items() if _begins(key, held)]:
+            self._unlink(shorter)
         node = Node(key, block, parent)
         parent.children[key] = node
-        self._pool.retain(block)
-        self._touch(node)
+        self._nodes[block] = node
+        self._pool.keep(block)
         return node
 
     def keep_tail(self, parent: Node, key: Key, block: int) -> None:
-        """Keeps a block that is not full, unless a longer run of the same tokens is held; shorter ones go."""
-        tokens, is_wide = key
-        if not tokens or any(_begins(held, tokens) and wide == is_wide for held, wide in parent.children):
-            return
-        shorter = [node for (held, wide), node in parent.children.items() if _begins(tokens, held) and wide == is_wide]
-        for node in shorter:
-            self._unlink(node)
-        self.publish(parent, key, block)
+        """Keeps a block that is not full, unless a longer run of the same tokens is held."""
+        if key[0] and not any(_begins(held, key) for held in parent.children):
+            self.publish(parent, key, block)
 
     def forget(self, nodes: Sequence[Node]) -> None:
         """Takes nodes and all below them out of the tree; who holds their blocks keeps them. Mutates: references."""
@@ -125,18 +128,17 @@ class PrefixCache:
 
     def evict(self) -> bool:
         """Frees the least recently used block that nobody else holds; False where every one is held."""
-        for node in self._recent:
-            if not node.children and self._pool.references(node.block) == 1:
-                self._unlink(node)
-                self.evictions += 1
-                return True
-        return False
+        block = self._pool.longest_idle
+        if block is None:
+            return False
+        self._unlink(self._nodes[block])
+        self.evictions += 1
+        return True
 
     def trim(self) -> None:
         """Evicts what is over the budget."""
-        over = self.kept_blocks - self._budget // self._pool.shape.block_bytes
-        while over > 0 and self.evict():
-            over -= 1
+        while self.kept_blocks > self.budget_blocks and self.evict():
+            pass
 
     def clear(self) -> None:
         """Frees everything."""
@@ -146,29 +148,25 @@ class PrefixCache:
         """Raises: AssertionError where tree, recency and pool disagree."""
         self._pool.check_integrity()
         held = [node for node in self.root if node is not self.root]
-        assert set(held) == set(self._recent), "tree and recency name different nodes"
-        assert len({node.block for node in held}) == len(held), "a block stands twice in the tree"
+        assert {node.block: node for node in held} == self._nodes, "tree and blocks name different nodes"
+        assert len(held) == len(self._nodes), "a block stands twice in the tree"
         for node in held:
             assert node.parent is not None
             assert node.parent.children[node.key] is node, "a node hangs in the wrong place"
             assert self._pool.references(node.block) > 0, f"block {node.block} is kept but free"
             assert not node.children or len(node.key[0]) == BLOCK_TOKENS, "a block that is not full has children"
-
-    def _touch(self, node: Node | None) -> None:
-        """Makes a node and its ancestors the most recent, parents after children, so that leaves go first."""
-        while node is not None and node is not self.root:
-            self._recent.pop(node, None)
-            self._recent[node] = None
-            node = node.parent
+            if self._pool.references(node.block) == 1:
+                below = (self._pool.references(child.block) for child in node.children.values())
+                assert all(count == 1 for count in below), "somebody runs on a block but not on the one before it"
 
     def _unlink(self, node: Node) -> None:
         """Takes one leaf out. Mutates: its block's references."""
         assert node.parent is not None
         assert not node.children, "only leaves leave the tree"
         del node.parent.children[node.key]
-        del self._recent[node]
+        del self._nodes[node.block]
         node.is_linked = False
-        self._pool.release(node.block)
+        self._pool.let_go(node.block)
 
 
 def _longest(parent: Node, tokens: Sequence[int], is_wide: bool) -> tuple[Node | None, int]:
@@ -189,6 +187,7 @@ def shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
     return min(len(left), len(right))
 
 
-def _begins(whole: tuple[int, ...], front: tuple[int, ...]) -> bool:
-    """Whether whole begins with front."""
-    return whole[: len(front)] == front
+def _begins(whole: Key, front: Key) -> bool:
+    """Whether whole begins with front, computed alike."""
+    (tokens, is_wide), (held, is_held_wide) = whole, front
+    return is_wide == is_held_wide and tokens[: len(held)] == held

@@ -1,4 +1,4 @@
-"""Steps the model for several sequences at once, each on its own blocks of the pool.
+"""Steps the model for several sequences at once, each on its own blocks of the pool, with drafts where they pay.
 
 Knows neither queues nor sampling. Owned by the worker's thread.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeAlias
 
 import torch
 
@@ -17,16 +19,32 @@ from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.lease import Lease
 from npc_sdk.engine.local.prefix_cache import PrefixCache
 from npc_sdk.engine.local.sequence import Sequence
+from npc_sdk.engine.local.speculation import Speculation
+
+Pacing: TypeAlias = Callable[[int], AbstractContextManager[object]]
 
 
 class Runner:
-    """The model with the pool that its sequences share."""
+    """The model with the pool that its sequences share. draft_tokens: the most that are guessed of a reply at once.
 
-    def __init__(self, decoder: Decoder, pool: BlockPool, prefix_cache: PrefixCache) -> None:
+    pacing is entered around each pass of so many rows through the model.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        pool: BlockPool,
+        prefix_cache: PrefixCache,
+        draft_tokens: int = 0,
+        pacing: Pacing = nullcontext,
+    ) -> None:
         self._decoder = decoder
         self._pool = pool
         self._prefix_cache = prefix_cache
         self._has_wide = decoder.has_wide
+        self._speculation = Speculation(draft_tokens)
+        self._pacing = pacing
+        self._runs = 0
 
     def admit(self, sequence: Sequence, chunk_tokens: int) -> bool:
         """Gives a sequence room for its next step, and what others have computed of it; False where there is none.
@@ -54,23 +72,28 @@ class Runner:
 
         between_layers may run other sequences, to their end or not; those of this step are unchanged until it returns.
 
-        Shapes: (vocab,) on the CPU.
-        Mutates: caches, clocks, the prefix cache.
+        Shapes: (1 + drafted tokens, vocab) on the CPU.
+        Mutates: caches, clocks, drafts, the prefix cache.
         """
-        started = time.perf_counter()
+        self._draft(sequences)
+        self._runs += 1
+        number, started = self._runs, time.perf_counter()
         works = [self._work(one, _chunk_end(one, chunk_tokens)) for one in _wide_first(sequences)]
         batch = self._decoder.batch(works)
-        hidden = self._decoder.hidden(batch, self._pool, between_layers)
-        rows = iter(self._decoder.logits(hidden[batch.sampled]).cpu() if batch.sampled else ())
-        results = {id(work.cache): next(rows) if work.has_logits else None for work in works}
-        for work in works:
-            work.cache.advance(len(work.ids))
-        return [self._note(one, results, time.perf_counter() - started) for one in sequences]
+        with self._pacing(len(batch.ids)):
+            hidden = self._decoder.hidden(batch, self._pool, between_layers)
+        logits = self._logits(hidden[batch.sampled], works) if batch.sampled else {}
+        took_s = time.perf_counter() - started
+        is_undisturbed = number == self._runs
+        if is_undisturbed and len(batch.sampled) == len(batch.ids):
+            self._speculation.note_step(len(sequences), len(batch.ids), took_s)
+        return [self._note(one, chunk_tokens, logits, took_s) for one in sequences]
 
     def release(self, sequence: Sequence) -> None:
         """Takes a sequence's blocks and keeps what they hold for prompts that begin alike. Mutates: the sequence."""
         lease, sequence.lease = sequence.lease, None
         if lease is not None:
+            lease.publish(sequence.tokens)  # a draft that came true may have filled a block since the step
             lease.release(sequence.tokens)
 
     def discard(self, sequence: Sequence) -> None:
@@ -96,23 +119,55 @@ class Runner:
         stable = prompt if sequence.stable_tokens is None else min(sequence.stable_tokens, prompt)
         return stable // BLOCK_TOKENS * BLOCK_TOKENS if self._has_wide else 0
 
+    def _draft(self, sequences: SequenceOf[Sequence]) -> None:
+        """Guesses how replies go on, where nobody's prompt is in the step and it pays. Mutates: the drafts."""
+        for one in sequences:
+            one.draft = ()
+        if self._speculation.most and all(one.pending_tokens == 1 and not one.is_prefill for one in sequences):
+            guesses = [one.guesser.guess(self._draft_room(one)) for one in sequences]
+            shares = self._speculation.share_out(guesses)
+            for one, guess, share in zip(sequences, guesses, shares, strict=True):
+                one.draft = guess.ids[:share]
+
+    def _draft_room(self, sequence: Sequence) -> int:
+        """Tokens that may be drafted: those that the reply could still take, in the block that it is in.
+
+        So a draft takes no block from anybody, and is one attention call with the token before it.
+        """
+        lease = sequence.lease
+        assert lease is not None
+        return min(self._speculation.most, sequence.tokens_left - 1, lease.cache.capacity - lease.length - 1)
+
     def _work(self, sequence: Sequence, end: int) -> Work:
         """A sequence's part of the step."""
         lease = sequence.lease
         assert lease is not None, f"request {sequence.request.request_id!r} was not admitted"
         first = lease.length
         wide_rows = max(0, min(end, lease.wide_until) - first)
-        has_logits = end == len(sequence.tokens) and not sequence.is_prefill
-        return Work(lease.cache, sequence.tokens[first:end], wide_rows, has_logits)
+        is_sampled = end == len(sequence.tokens) and not sequence.is_prefill
+        ids = [*sequence.tokens[first:end], *sequence.draft]
+        return Work(lease.cache, ids, wide_rows, 1 + len(sequence.draft) if is_sampled else 0)
 
-    def _note(self, sequence: Sequence, results: dict[int, torch.Tensor | None], took_s: float) -> torch.Tensor | None:
-        """Publishes what a sequence computed and counts its time; its logits. Mutates: lease, clock."""
+    def _logits(self, hidden: torch.Tensor, works: SequenceOf[Work]) -> dict[int, torch.Tensor]:
+        """The scores after the sampled rows, by the identity of the cache that they belong to."""
+        sampled = [work for work in works if work.logit_rows]
+        rows = torch.split(self._decoder.logits(hidden).cpu(), [work.logit_rows for work in sampled])
+        return {id(work.cache): own for work, own in zip(sampled, rows, strict=True)}
+
+    def _note(
+        self, sequence: Sequence, chunk_tokens: int, logits: dict[int, torch.Tensor], took_s: float
+    ) -> torch.Tensor | None:
+        """Publishes what a sequence computed, but for its draft, and counts its time; its logits.
+
+        Mutates: lease, clock.
+        """
         assert sequence.lease is not None
+        sequence.lease.cache.advance(_chunk_end(sequence, chunk_tokens) - sequence.lease.length)
         sequence.lease.publish(sequence.tokens)
         sequence.seen_tokens = max(sequence.seen_tokens, sequence.lease.length)
         if sequence.clock.first_token is None:
             sequence.clock.prefill_s += took_s
-        return results[id(sequence.lease.cache)]
+        return logits.get(id(sequence.lease.cache))
 
 
 def _wide_first(sequences: SequenceOf[Sequence]) -> list[Sequence]:

@@ -6,7 +6,7 @@ a lower one's place, and the whole model between two layers of a lower one's ste
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -18,6 +18,11 @@ from npc_sdk.requests import Priority
 CHUNK_TOKENS = 512
 BUSY_CHUNK_TOKENS = 192
 AGEING_S = 5.0  # a request climbs one class for every so many seconds since it arrived
+
+
+def always(_priority: Priority) -> bool:
+    """Nobody is deferred."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +99,12 @@ class Scheduler:
         if all(one.request.npc_id != npc_id for one in self._live):
             del self._served[npc_id]
 
-    def plan(self, now: float, above: int | None = None) -> Plan | None:
-        """Who steps next; None where nobody is live, or nobody of a more urgent class than above.
+    def plan(self, now: float, above: int | None = None, may_step: Callable[[Priority], bool] = always) -> Plan | None:
+        """Who steps next; None where nobody is live, may step, or is of a more urgent class than above.
 
         Units: now in seconds of time.perf_counter.
         """
-        ranked = [one for one in self._ranked(now) if one not in self._held]
+        ranked = [one for one in self._ranked(now) if one not in self._held and may_step(one.request.priority)]
         if not ranked or (above is not None and self._class(ranked[0], now) >= above):
             return None
         running, waiting = ranked[: self.max_running], ranked[self.max_running :]

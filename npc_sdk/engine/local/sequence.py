@@ -17,6 +17,7 @@ from npc_sdk.decoding.detokenize import Detokenizer, StopHolder
 from npc_sdk.decoding.sampling import TokenSampler
 from npc_sdk.engine.interface import Chunk, EngineItem, Generated
 from npc_sdk.engine.local.lease import Lease
+from npc_sdk.engine.local.speculation import Guesser
 from npc_sdk.engine.stats import RequestStats, gaps
 from npc_sdk.errors import DeadlineMissed, NpcError, ReplyTimeout
 from npc_sdk.events import Timings, Usage
@@ -79,6 +80,8 @@ class Sequence:
         self.prompt_tokens = len(prompt)
         self.stable_tokens = stable_tokens  # at the front, those that the NPC's next prompts begin with as well
         self.is_prefill = is_prefill  # only the cache is wanted, no reply
+        self.guesser = Guesser(self.tokens)
+        self.draft: tuple[int, ...] = ()  # guessed tokens that are in the step under way, after the last token
         self.lease: Lease | None = None  # blocks, while it runs
         self.cached_tokens = 0  # of the prompt, found in the prefix cache
         self.seen_tokens = 0  # the most that its own steps have brought its cache to
@@ -102,6 +105,11 @@ class Sequence:
     def new_tokens(self) -> int:
         """Tokens drawn so far, a stop token included."""
         return len(self.tokens) - self.prompt_tokens
+
+    @property
+    def tokens_left(self) -> int:
+        """Tokens that the reply may still have."""
+        return self._limit - self.new_tokens
 
     @property
     def pending_tokens(self) -> int:
@@ -130,9 +138,27 @@ class Sequence:
             return DeadlineMissed(f"no first word within {limit_s:g} s", hint="too late to be said; nothing was")
         return None
 
-    def accept(self, logits: torch.Tensor) -> None:
-        """Draws a token, sends the text that it completes, and finishes where it ends the reply."""
-        token_id = self._sampler.choose(logits, self.tokens)
+    def accept(self, logits: torch.Tensor) -> int:
+        """Draws a token, and one more for each that is the drafted one, as if none had been; how many.
+
+        Every token is drawn from its own scores by the same generator as without a draft, so that a draft changes
+        neither a greedy reply nor a seeded one.
+
+        Shapes: logits (1 + drafted tokens, vocab).
+        Mutates: the cache, which keeps what it holds of a drafted token that was drawn.
+        """
+        before = len(self.tokens)
+        for row, drafted in zip(logits, (*self.draft, None), strict=True):
+            self._take(self._sampler.choose(row, self.tokens))
+            if self.tokens[-1] != drafted or self.is_done or self.is_cancelled:
+                break
+            assert self.lease is not None
+            self.lease.cache.advance(1)
+        self.guesser.note(self.tokens[before:])
+        return len(self.tokens) - before
+
+    def _take(self, token_id: int) -> None:
+        """Takes a token in, sends the text that it completes, and finishes where it ends the reply."""
         self._note_token(token_id)
         if token_id in self._rules.stop_ids:
             self.finish("stop")
@@ -141,7 +167,7 @@ class Sequence:
             self._say(self._detokenizer.feed(token_id))
         if self._stops.is_stopped:
             self.finish("stop")
-        elif self.new_tokens >= self._limit:
+        elif not self.tokens_left:
             self.finish("length")
 
     def finish_prefill(self) -> None:

@@ -5,6 +5,7 @@ The asyncio side talks to it through submit(), wake(), stats() and close() only.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -14,20 +15,25 @@ from typing import TypeVar
 
 import torch
 
+from npc_sdk.engine.local.governor import Governor
+from npc_sdk.engine.local.pace import Pace
 from npc_sdk.engine.local.runner import Runner
 from npc_sdk.engine.local.scheduler import Plan, Scheduler
 from npc_sdk.engine.local.sequence import Sequence
-from npc_sdk.engine.stats import CacheStats, EngineStats, GovernorStats, Recorder
+from npc_sdk.engine.stats import CacheStats, EngineStats, Recorder
 from npc_sdk.errors import EngineCrashed, NpcError
 
 Result = TypeVar("Result")
+DEFERRED_S = 0.05  # until deferred work is looked at again, or a cancelled one
 
 
 class Worker:
     """Runs until close(). Raises nothing on its own thread: what goes wrong ends the requests that it concerns."""
 
-    def __init__(self, runner: Runner, scheduler: Scheduler) -> None:
+    def __init__(self, runner: Runner, scheduler: Scheduler, governor: Governor, pace: Pace) -> None:
         self._runner: Runner | None = runner
+        self._governor = governor
+        self._pace = pace
         self._scheduler = scheduler
         self._recorder = Recorder()
         self._inbox: list[Sequence] = []
@@ -70,7 +76,7 @@ class Worker:
         live = self._scheduler.live
         running = sum(one.lease is not None for one in live)
         waiting = len(live) - running + len(self._inbox)
-        return self._recorder.snapshot(running=running, waiting=waiting, cache=cache, governor=GovernorStats())
+        return self._recorder.snapshot(running=running, waiting=waiting, cache=cache, governor=self._governor.stats())
 
     def close(self) -> None:
         """Ends open sequences with EngineCrashed and waits for the thread; the model is free afterwards."""
@@ -88,18 +94,19 @@ class Worker:
         """The thread: works until closed; whatever happens, every sequence ends."""
         cause: Exception | None = None
         try:
-            while self._sleep():
+            is_idle = True
+            while self._sleep(is_idle):
                 self._do_jobs()
-                self._serve(above=None)
+                is_idle = not self._serve(above=None)
         except Exception as exc:
             cause = exc
         self._shut_down(cause)
 
-    def _sleep(self) -> bool:
-        """Waits while there is nothing to do; False once closing."""
+    def _sleep(self, is_idle: bool) -> bool:
+        """Waits while there is nothing to do, or a moment where what there is must wait; False once closing."""
         with self._changed:
-            while not (self._is_closing or self._inbox or self._jobs or self._scheduler.live):
-                self._changed.wait()
+            if is_idle and not (self._is_closing or self._inbox or self._jobs):
+                self._changed.wait(DEFERRED_S if self._scheduler.live else None)
             return not self._is_closing
 
     def _do_jobs(self) -> None:
@@ -111,14 +118,16 @@ class Worker:
             job(self._runner)
 
     def _serve(self, above: int | None) -> bool:
-        """Takes new sequences in, ends those that nobody wants, and steps; False where nobody above a class could."""
+        """Takes new sequences in, ends those that nobody wants, and steps; False where nobody above a class may."""
         with self._changed:
             arrived, self._inbox = self._inbox, []
         for sequence in arrived:
             self._scheduler.add(sequence)
         self._end_unwanted()
-        plan = self._scheduler.plan(time.perf_counter(), above)
-        return plan is not None and self._step(plan)
+        plan = self._scheduler.plan(time.perf_counter(), above, self._governor.may_start)
+        if plan is None:
+            return False
+        return self._step(dataclasses.replace(plan, chunk_tokens=self._governor.chunk_tokens(plan.chunk_tokens)))
 
     def _end_unwanted(self) -> None:
         """Ends sequences that were cancelled or are past their deadline."""
@@ -151,6 +160,7 @@ class Worker:
 
     def _give_way(self, urgency: int) -> None:
         """Between two layers of a step: whoever is more urgent goes first, to the end of what they ask."""
+        self._pace.between_layers()
         if self._inbox:
             while not self._is_closing and self._serve(above=urgency):
                 pass
@@ -199,7 +209,8 @@ class Worker:
             return
         try:
             if outcome is not None:
-                sequence.accept(outcome)
+                drawn = sequence.accept(outcome)
+                self._recorder.note_draft(len(outcome) - 1, drawn - 1)
             sequence.finish_prefill()
         except Exception as exc:
             self._fail(sequence, exc)

@@ -1,0 +1,197 @@
+"""The messages that a server sends: answers, and the events of a reply. PROTOCOL.md shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from game_bridge.field import (
+    Count,
+    ErrorCode,
+    ErrorText,
+    GivenId,
+    GoodbyeReason,
+    Name,
+    Ref,
+    ReplyText,
+    RequestId,
+    Seconds,
+    WireModel,
+)
+from npc_sdk.messages import JsonValue
+
+
+class Answer(WireModel):
+    """What a server sends, other than a reply's events."""
+
+    ref: Ref | None = Field(default=None, description="the number of the message that this answers")
+
+
+class Limits(WireModel):
+    """What the server accepts from one connection."""
+
+    max_body_bytes: Annotated[int, Field(gt=0)] = Field(default=262_144, description="bytes of a message's first frame")
+    max_images: Annotated[int, Field(ge=0, le=16)] = Field(default=4, description="pictures with one say")
+    max_image_bytes: Annotated[int, Field(gt=0)] = Field(default=8 * 2**20, description="bytes of one picture")
+    max_sessions: Annotated[int, Field(gt=0)] = Field(default=32, description="sessions open at once")
+    max_requests: Annotated[int, Field(gt=0)] = Field(default=8, description="replies open at once")
+    heartbeat_s: Annotated[float, Field(gt=0)] = Field(
+        default=2.0, description="seconds between the server's signs of life"
+    )
+    idle_s: Annotated[float, Field(gt=0)] = Field(
+        default=15.0, description="seconds of silence after which a connection is cut"
+    )
+    reply_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        default=120.0, description="the longest that one reply may take"
+    )
+
+
+class NpcEntry(WireModel):
+    """An NPC that can be talked to."""
+
+    npc_id: GivenId = Field(description="for talk and state")
+    name: Name = Field(description="to show the player")
+
+
+class Welcome(Answer):
+    """Answers hello."""
+
+    type: Literal["welcome"] = "welcome"
+    protocol: int = Field(description="the version spoken from here on")
+    server: Name = Field(description="name and version of the server's software")
+    capabilities: Annotated[tuple[Name, ...], Field(strict=False, max_length=64)] = Field(
+        description="what this server can do, see Capabilities"
+    )
+    limits: Limits = Field(description="see Limits")
+    npcs: Annotated[tuple[NpcEntry, ...], Field(strict=False, max_length=1024)] = Field(description="the cast")
+
+
+class Talking(Answer):
+    """Answers talk."""
+
+    type: Literal["talking"] = "talking"
+    session_id: GivenId = Field(description="for say, tool_result and leave")
+    npc_id: GivenId = Field(description="who listens")
+    greeting: ReplyText = Field(description="the NPC's first words; may be empty")
+
+
+class Left(Answer):
+    """Answers leave."""
+
+    type: Literal["left"] = "left"
+    session_id: GivenId = Field(description="of the session that ended")
+
+
+class StateOk(Answer):
+    """Answers state."""
+
+    type: Literal["state_ok"] = "state_ok"
+
+
+class Noted(Answer):
+    """Answers an approach, a typing or a frame that has a ref; without one they are not answered."""
+
+    type: Literal["noted"] = "noted"
+
+
+class Pong(Answer):
+    """Answers ping; without a ref it is the server's own sign of life."""
+
+    type: Literal["pong"] = "pong"
+
+
+class Error(Answer):
+    """A message was refused, and no reply ends by it."""
+
+    type: Literal["error"] = "error"
+    code: ErrorCode = Field(description="see Errors")
+    message: ErrorText = Field(description="for the developer")
+    hint: ErrorText = Field(default="", description="what to do about it")
+    retryable: bool = Field(default=False, description="whether the same again may work")
+
+
+class Goodbye(Answer):
+    """The last message of a connection."""
+
+    type: Literal["goodbye"] = "goodbye"
+    reason: GoodbyeReason = Field(description="why it ends")
+
+
+class Told(WireModel):
+    """An event of a reply."""
+
+    request_id: RequestId = Field(description="of the say")
+
+
+class Text(Told):
+    """A piece of speech; joined in order, the pieces are the reply's text."""
+
+    type: Literal["text"] = "text"
+    text: ReplyText = Field(description="ready to be shown")
+
+
+class Sentence(Told):
+    """A whole sentence of the speech so far, for subtitles and voices."""
+
+    type: Literal["sentence"] = "sentence"
+    index: Count = Field(description="counts from 0 within the reply")
+    text: ReplyText = Field(description="the sentence")
+
+
+class ToolCall(Told):
+    """The NPC acts; answer with tool_result."""
+
+    type: Literal["tool_call"] = "tool_call"
+    call_id: GivenId = Field(description="unique within the session")
+    name: Name = Field(description="of the tool")
+    arguments: dict[str, JsonValue] = Field(description="checked against the tool's schema")
+
+
+class ToolSettled(Told):
+    """How a call ended."""
+
+    type: Literal["tool_settled"] = "tool_settled"
+    call_id: GivenId = Field(description="of the call")
+    name: Name = Field(description="of the tool")
+    status: Literal["accepted", "refused", "invalid", "timeout"] = Field(description="invalid never reached the game")
+    content: JsonValue = Field(default=None, description="what the NPC was told")
+
+
+class UsageFields(WireModel):
+    """Units: tokens."""
+
+    prompt_tokens: Count = Field(default=0, description="of the prompt")
+    cached_tokens: Count = Field(default=0, description="of these, reused")
+    completion_tokens: Count = Field(default=0, description="written by the model")
+
+
+class TimingFields(WireModel):
+    """Units: seconds."""
+
+    queued_s: Seconds = Field(default=0.0, description="waiting for the model")
+    prefill_s: Seconds = Field(default=0.0, description="reading the prompt")
+    first_token_s: Seconds = Field(default=0.0, description="from arrival to the first token")
+    decode_s: Seconds = Field(default=0.0, description="from the first token to the last")
+    total_s: Seconds = Field(default=0.0, description="from arrival to the end")
+
+
+class Finished(Told):
+    """The reply ended well."""
+
+    type: Literal["finished"] = "finished"
+    text: ReplyText = Field(description="all of it")
+    finish_reason: Literal["stop", "length", "cancelled", "tool_limit"] = Field(description="why it ended")
+    usage: UsageFields = Field(default=UsageFields(), description="see Usage")
+    timings: TimingFields = Field(default=TimingFields(), description="see Timings")
+
+
+class Failed(Told):
+    """The reply could not be completed."""
+
+    type: Literal["failed"] = "failed"
+    code: ErrorCode = Field(description="see Errors")
+    message: ErrorText = Field(description="for the developer")
+    hint: ErrorText = Field(default="", description="what to do about it")
+    retryable: bool = Field(default=False, description="whether the same again may work")
+    text: ReplyText = Field(default="", description="what was already streamed")

@@ -1,0 +1,1 @@
+"""What runs inside a bench's child process: one module an engine, all doing what interface.py says."""

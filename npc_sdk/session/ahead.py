@@ -1,0 +1,126 @@
+"""Ahead of the player: the fronts of prompts that are likely to come, computed while there is time.
+
+A guess costs idle time and nothing else: it changes no prompt, and its failures are only logged. Knows engines and
+scenes, no conversation. Owned by the world, used by its sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from npc_sdk.engine.interface import Engine
+from npc_sdk.messages import Message
+from npc_sdk.requests import PrefillRequest, Priority
+from npc_sdk.session.scene import Scene
+
+_NO_WORDS = "…"  # stands for words that nobody knows yet: it names nothing, so recall takes what was said before
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What may be asked next: words, as far as they are known, in a conversation that stands at history."""
+
+    scene: Scene
+    player: str
+    history: Sequence[Message]
+    words: str = ""
+
+    def request(self, request_id: str, priority: Priority, *, is_stable_only: bool = False) -> PrefillRequest:
+        """The front that a prompt will have if the guess is right; only what never changes, if that is wanted.
+
+        Raises: PromptTooLong.
+        """
+        scene = self.scene
+        draft = scene.draft(Message("user", self.words or _NO_WORDS), player=self.player, history=self.history)
+        prompt = scene.compile(draft, reply_tokens=scene.sampling().max_new_tokens)
+        stable = prompt.segments[: prompt.stable_segments]
+        return PrefillRequest(
+            request_id=request_id,
+            segments=stable if is_stable_only else prompt.front(certain_chars(self.words)),
+            priority=priority,
+            stable_segments=prompt.stable_segments,
+            npc_id=scene.npc_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    request: PrefillRequest
+    task: asyncio.Task[None]
+
+
+class Ahead:
+    """One front for each owner, of which the newest wins. Its methods return at once and raise nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._runs: dict[str, _Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count(1)
+
+    def expect(self, owner: str, guess: Guess, priority: Priority, *, is_new: bool = False) -> None:
+        """Computes a guess in the background. The front that the owner had last is not asked for again.
+
+        is_new: unless that is still under way; what was computed a while ago may be gone.
+        """
+        request = self._request(owner, guess, priority)
+        before = self._runs.get(owner)
+        if request is None or (before and _is_same(before, request) and not (is_new and before.task.done())):
+            return
+        self.stop(owner)
+        task = asyncio.get_running_loop().create_task(self._compute(owner, request))
+        self._runs[owner] = _Run(request, task)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def stop(self, owner: str) -> None:
+        """Forgets the owner's guess; the engine keeps what it has computed. Does not wait."""
+        run = self._runs.pop(owner, None)
+        if run is not None and not run.task.done():
+            self._engine.cancel(run.request.request_id)  # now, and not when the task comes to run
+            run.task.cancel()
+
+    async def close(self) -> None:
+        """Stops everything and waits until nothing of it is left."""
+        for owner in list(self._runs):
+            self.stop(owner)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _request(self, owner: str, guess: Guess, priority: Priority) -> PrefillRequest | None:
+        try:
+            return guess.request(f"{owner}/ahead-{next(self._numbers)}", priority)
+        except Exception as exc:  # the words themselves are still to come, and will be refused if they are at fault
+            log.debug("no guess for %s: %s", owner, exc)
+            return None
+
+    async def _compute(self, owner: str, request: PrefillRequest) -> None:
+        try:
+            await self._engine.prefill(request)
+        except Exception as exc:  # nobody waits for it: the reply itself will meet the same trouble, and say so
+            log.debug("%s was not computed: %s", request.request_id, exc)
+            if owner in self._runs and self._runs[owner].request is request:
+                del self._runs[owner]
+
+
+def certain_chars(words: str) -> int:
+    """How many characters of words so far, less blanks in front, will be in the prompt as they are now.
+
+    The last word may grow, and what follows an opening sign may become a marker, which is then disarmed.
+    """
+    words = words.lstrip()
+    opening = (index for index, char in enumerate(words) if set("<[") & set(unicodedata.normalize("NFKC", char)))
+    held = words[: next(opening, len(words))]
+    blanks = (index for index in range(len(held) - 1, -1, -1) if held[index].isspace())
+    return len(held[: next(blanks, 0)].rstrip())
+
+
+def _is_same(run: _Run, request: PrefillRequest) -> bool:
+    return run.request.segments == request.segments

@@ -1,0 +1,160 @@
+"""Fronts computed ahead of a prompt: what they save, what they never change, and who goes before them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from npc_sdk.engine.interface import Chunk
+from npc_sdk.engine.local.decoder import Decoder
+from npc_sdk.engine.local.engine import Limits, LocalEngine
+from npc_sdk.errors import DeadlineMissed, PromptTooLong, RequestError
+from npc_sdk.requests import GenerateRequest, PrefillRequest, Priority, Sampling, Segment
+
+from .streams import Start, ask, assert_nobody_lives, collect, encode, slow_down
+
+FRONT, WORDS = "q" * 130, "z" * 12  # a token a letter
+
+
+def front(name: str = "front", text: str = FRONT, **fields: Any) -> PrefillRequest:
+    return PrefillRequest(name, (Segment(text),), **fields)
+
+
+def whole(name: str = "r", **fields: Any) -> GenerateRequest:
+    """A prompt whose first segment is stable."""
+    sampling = Sampling(temperature=0.0, max_new_tokens=8)
+    return GenerateRequest(name, (Segment(FRONT), Segment(WORDS)), sampling=sampling, stable_segments=1, **fields)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+async def test_a_front_is_there_when_its_prompt_comes_and_changes_no_word(start: Start, dtype: str) -> None:
+    expected, _ = await collect(start(cache_bytes=0, dtype=dtype), whole())
+    engine = start(dtype=dtype)
+    usage = await engine.prefill(front(stable_segments=1))
+    assert (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens) == (len(FRONT), 0, 0)
+    text, end = await collect(engine, whole())
+    assert (text, end.usage.cached_tokens) == (expected, len(FRONT))
+    assert (await engine.prefill(front(stable_segments=1))).cached_tokens == len(FRONT)
+    await assert_nobody_lives(engine)
+    engine.prefix_cache.check_integrity()
+
+
+async def test_what_was_typed_is_there_and_a_wrong_guess_is_never_seen(start: Start) -> None:
+    expected, _ = await collect(start(cache_bytes=0), whole())
+    engine = start()
+    for guess in (FRONT + "zq", FRONT + "z" * 9):
+        await engine.prefill(front(text=guess))
+    text, end = await collect(engine, whole())
+    assert text == expected
+    assert end.usage.cached_tokens == len(FRONT) + 9
+
+
+async def test_a_conversation_computes_nothing_twice(start: Start, force_tokens: Callable[[list[int]], None]) -> None:
+    force_tokens(encode("q" * 12))  # which are cut alike when they come back as history
+    engine = start(dtype="bfloat16")
+    text, first = await collect(engine, whole())
+    sampling = Sampling(temperature=0.0, max_new_tokens=4)
+    segments = (Segment(FRONT), Segment(WORDS), Segment(text), Segment("q"))
+    _, second = await collect(engine, GenerateRequest("again", segments, sampling=sampling, stable_segments=1))
+    said = first.usage.prompt_tokens + first.usage.completion_tokens
+    assert second.usage.cached_tokens == said - 1  # the last token drawn was never fed
+
+
+async def test_a_cancelled_front_keeps_what_it_has(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = start(limits=Limits(busy_chunk_tokens=64))
+    slow_down(monkeypatch, 0.05)
+    running = asyncio.ensure_future(engine.prefill(front()))
+    await asyncio.sleep(0.08)
+    engine.cancel("front")
+    await asyncio.wait_for(running, 5)
+    _, end = await collect(engine, whole())
+    assert 64 <= end.usage.cached_tokens < len(FRONT)
+
+
+async def test_a_front_that_cannot_be_is_refused(start: Start) -> None:
+    engine = start()
+    with pytest.raises(RequestError, match="empty prompt"):
+        await engine.prefill(front(text=""))
+    with pytest.raises(PromptTooLong):
+        await engine.prefill(front(text="q" * 3000))
+
+
+async def test_a_player_goes_between_two_layers_of_a_lower_step(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = start()
+    order: list[str] = []
+    task = await _player_between_layers(engine, monkeypatch, order)
+    usage = await engine.prefill(front())
+    order.append("front")
+    text, _ = await task[0]
+    assert order == ["player", "front"]
+    assert usage.prompt_tokens == len(FRONT)
+    expected, _ = await collect(start(cache_bytes=0), ask("player"))
+    assert text == expected
+    after, end = await collect(engine, whole())
+    assert (after, end.usage.cached_tokens) == ((await collect(start(cache_bytes=0), whole()))[0], len(FRONT))
+
+
+async def _player_between_layers(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, order: list[str]
+) -> list[asyncio.Task[Any]]:
+    """Has a player ask once the first step of anybody else's has reached its first layer's end."""
+    loop, hidden = asyncio.get_running_loop(), Decoder.hidden
+    tasks: list[asyncio.Task[Any]] = []
+    is_first = True
+
+    async def play() -> Any:
+        result = await collect(engine, ask("player"))
+        order.append("player")
+        return result
+
+    def watched(self: Decoder, batch: Any, pool: Any, between_layers: Any) -> torch.Tensor:
+        nonlocal is_first
+
+        def hook() -> None:
+            nonlocal is_first
+            if is_first:
+                is_first = False
+                arrived = asyncio.run_coroutine_threadsafe(_begin(tasks, play), loop)
+                arrived.result(5)
+            between_layers()
+
+        return hidden(self, batch, pool, hook)
+
+    monkeypatch.setattr(Decoder, "hidden", watched)
+    return tasks
+
+
+async def _begin(tasks: list[asyncio.Task[Any]], play: Any) -> None:
+    """Starts a task and lets it reach the engine's queue."""
+    tasks.append(asyncio.ensure_future(play()))
+    await asyncio.sleep(0.01)
+
+
+async def test_words_that_would_come_too_late_are_dropped_unsaid(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = start(limits=Limits(running=1))
+    slow_down(monkeypatch, 0.02)
+    speaker = asyncio.ensure_future(collect(engine, ask("speaker", max_new_tokens=30)))
+    await asyncio.sleep(0.05)
+    said: list[Chunk] = []
+    bark = GenerateRequest("bark", (Segment("hey"),), priority=Priority.AMBIENT, start_by_s=0.1)
+    with pytest.raises(DeadlineMissed, match=r"within 0\.1 s"):
+        async for item in engine.stream(bark):
+            assert isinstance(item, Chunk)
+            said.append(item)
+    assert said == []
+    assert not speaker.done()
+    await speaker
+
+
+async def test_words_that_begin_in_time_are_said_to_their_end(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = start()
+    slow_down(monkeypatch, 0.01)
+    request = GenerateRequest(
+        "bark", (Segment("hey"),), sampling=Sampling(temperature=0.0, max_new_tokens=30), start_by_s=0.2
+    )
+    _, end = await collect(engine, request)
+    assert end.usage.completion_tokens == 30
