@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import Path
 
 from npc_sdk.messages import Message, ToolSpec
 
@@ -47,8 +48,8 @@ class GenerateRequest:
     """One run of the model. segments are the compiled prompt; messages and tools are the same prompt as structure,
     for engines that render it themselves (scripted, remote).
 
-    stable_segments of them, at the front, come again in this NPC's next prompts; None where nobody knows. Requests of
-    one npc_id share their turn with each other before others wait for them.
+    bulk_segments of them, at the front, are read in bulk: all before the player's own words, which come a few at a
+    time; None where nobody knows. Requests of one npc_id share their turn with each other before others wait for them.
 
     Units: deadline_s is seconds from now for the whole reply, start_by_s for its first token; None waits as long as it
     takes.
@@ -62,16 +63,20 @@ class GenerateRequest:
     priority: Priority = Priority.PLAYER
     deadline_s: float | None = None
     start_by_s: float | None = None
-    stable_segments: int | None = None
+    bulk_segments: int | None = None
     npc_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PrefillRequest:
-    """The front of a prompt that will come, to be computed while there is time. Fields as in GenerateRequest."""
+    """The front of a prompt that will come, to be computed while there is time. Fields as in GenerateRequest.
+
+    snapshot is a file that the front is read from where it holds this very front, and else is written to.
+    """
 
     request_id: str
     segments: tuple[Segment, ...]
     priority: Priority = Priority.BACKGROUND
-    stable_segments: int | None = None
+    bulk_segments: int | None = None
     npc_id: str = ""
+    snapshot: Path | None = None

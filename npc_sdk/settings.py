@@ -19,6 +19,7 @@ from npc_sdk.errors import SettingsError
 ENV_PREFIX = "NPC_"
 
 ProcessPriority: TypeAlias = Literal["normal", "below_normal", "low"]
+CacheDtype: TypeAlias = Literal["int8"]
 
 
 class Group(BaseModel):
@@ -47,6 +48,9 @@ class EngineSettings(Group):
     )
     cache_bytes: int | None = Field(
         default=None, ge=0, description="Memory for prompts that may come again; 256 MiB, or what memory_mb leaves."
+    )
+    cache_dtype: CacheDtype | None = Field(
+        default=None, description="int8 holds twice the prompts in the same memory, a little rounded."
     )
     dtype: Literal["float32", "bfloat16"] | None = Field(default=None, description="The model's own if unset.")
     tokenizer: Path | None = Field(default=None, description="A folder with tokenizer.json, if the model's has none.")
@@ -85,6 +89,9 @@ class SessionSettings(Group):
     reply_timeout_s: float = Field(default=120.0, gt=0, le=3600)
     reply_tokens: int = Field(default=160, ge=1, le=4096)
     lore_limit: int = Field(default=3, ge=0, le=32)
+    fronts_dir: Path | None = Field(
+        default=None, description="A folder where warmed-up prompts are kept, so that the next start reads them."
+    )
     reads_ahead: bool = Field(default=True, description="After a reply, prepare the next prompt while nobody asks.")
 
 

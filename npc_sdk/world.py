@@ -6,6 +6,7 @@ the command line, from one asyncio loop.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import secrets
 from collections.abc import Mapping, Sequence
@@ -96,12 +97,18 @@ class World:
     async def warmup(self, npc_id: str) -> Usage:
         """Computes what all of an NPC's prompts begin with: rules, persona, tools. For a loading screen, which waits.
 
+        Where the settings name a fronts_dir, reads it from there instead; Mutates: the folder, which is for the next
+        start.
         Raises: UnknownNpc, PromptTooLong; Overloaded and its kind, after which the first reply takes longer.
         """
         scene = self._scene(npc_id)
         guess = Guess(scene, DEFAULT_PLAYER, scene.opening)
         request_id = f"{npc_id}/warmup-{secrets.token_hex(4)}"
-        return await self.engine.prefill(guess.request(request_id, Priority.NEARBY, is_stable_only=True))
+        request = guess.request(request_id, Priority.NEARBY, is_stable_only=True)
+        folder = scene.settings.fronts_dir
+        if folder is not None:
+            request = dataclasses.replace(request, snapshot=folder / f"{npc_id}.front")
+        return await self.engine.prefill(request)
 
     def approach(self, npc_id: str, *, player: str = DEFAULT_PLAYER) -> None:
         """The player walks up to an NPC: computes in the background what its next prompt begins with. Returns at once.

@@ -6,9 +6,11 @@ benches; the other end is runner/__main__.py.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -40,6 +42,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=out,
                 env=_environment(),
+                start_new_session=True,  # with what it starts itself, so that all of it can be ended together
             )
         self.started = self._start(options)
 
@@ -65,11 +68,11 @@ class Child:
         try:
             self._process.stdin.close()
         except OSError:
-            self._process.kill()
+            self._kill()
         try:
             self._process.wait(CLOSE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._kill()
             self._process.wait()
         self._process.stdout.close()
 
@@ -104,7 +107,7 @@ class Child:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._left:
                 if not selector.select(max(0.0, deadline - time.monotonic())):
-                    self._process.kill()
+                    self._kill()
                     raise self._crashed(f"took more than {timeout_s:g} s for {order!r}")
                 piece = os.read(self._process.stdout.fileno(), 1 << 16)
                 if not piece:
@@ -112,6 +115,11 @@ class Child:
                 self._left += piece
         line, _, self._left = self._left.partition(b"\n")
         return line
+
+    def _kill(self) -> None:
+        """Ends the process with all that it started, if any of it is left."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _crashed(self, what: str) -> EngineCrashed:
         lines = self._log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]

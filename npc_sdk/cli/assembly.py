@@ -54,6 +54,8 @@ def _open_engine(settings: Settings, on_progress: Progress | None) -> Engine:
         context_tokens=chosen.context_tokens,
         memory_mb=chosen.memory_mb,
         cache_bytes=chosen.cache_bytes,
+        cache_dtype=chosen.cache_dtype,
+        governor=settings.governor,
         dtype=chosen.dtype,
         tokenizer=chosen.tokenizer,
         on_progress=on_progress,

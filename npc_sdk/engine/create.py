@@ -14,7 +14,7 @@ from npc_sdk.engine.interface import Engine
 from npc_sdk.engine.local.cores import CoreUse, calm_openmp, settle
 from npc_sdk.engine.scripted import Script, ScriptedEngine
 from npc_sdk.errors import SettingsError
-from npc_sdk.settings import ProcessPriority, bundled_models, model_folder
+from npc_sdk.settings import CacheDtype, GovernorSettings, ProcessPriority, bundled_models, model_folder
 
 __all__ = ["KINDS", "calm_openmp", "create_engine"]
 
@@ -32,10 +32,12 @@ def create_engine(
     context_tokens: int | None = None,
     memory_mb: int | None = None,
     cache_bytes: int | None = None,
+    cache_dtype: CacheDtype | None = None,
     dtype: str | None = None,
     tokenizer: Path | str | None = None,
     chat_format: str | None = None,
     tool_format: str | None = None,
+    governor: GovernorSettings | None = None,
     on_progress: Callable[[int, int, str], None] | None = None,
 ) -> Engine:
     """ "scripted", which takes script alone; or a model, which takes the rest: one that ships ("hearth") or a folder.
@@ -65,6 +67,7 @@ def create_engine(
             dtype=dtype,
             context_tokens=context_tokens,
             cache_bytes=cache_bytes,
+            cache_dtype=cache_dtype,
             memory_mb=memory_mb,
         )
         return LocalEngine.load(
@@ -73,10 +76,12 @@ def create_engine(
             threads=use.threads,
             context_tokens=context_tokens,
             cache_bytes=plan.cache_bytes,
+            cache_dtype=cache_dtype,
             dtype=dtype,
             tokenizer=tokenizer,
             chat_format=chat_format,
             tool_format=tool_format,
+            governor=governor or GovernorSettings(),
             on_progress=on_progress,
         )
 

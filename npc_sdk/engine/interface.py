@@ -63,7 +63,8 @@ class Engine(Protocol):
     async def prefill(self, request: PrefillRequest) -> Usage:
         """Compute the front of a prompt and keep it; what of it was there already counts as cached_tokens.
 
-        Cancelled, it keeps what it has and says how far it came. An engine without a cache returns at once.
+        Cancelled, it keeps what it has and says how far it came. An engine without a cache returns at once. A snapshot
+        that cannot be used is told in the log and made anew.
         Raises: NpcError subclasses only.
         """
         ...

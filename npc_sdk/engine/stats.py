@@ -14,6 +14,7 @@ from npc_sdk.events import Timings
 
 End: TypeAlias = Literal["stop", "length", "cancelled", "failed"]
 KEPT_REQUESTS = 64
+KEPT_FRONTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class GovernorStats:
 @dataclass(frozen=True, slots=True)
 class EngineStats:
     """The engine so far. batch_sizes maps a number of sequences to the steps that had so many; requests are the last
-    to have ended, the latest last.
+    to have ended, the latest last: first prompts' fronts that were only computed, then replies.
     """
 
     running: int = 0
@@ -101,12 +102,17 @@ class Recorder:
     drafted_tokens: int = 0
     accepted_tokens: int = 0
     batch_sizes: dict[int, int] = field(default_factory=dict)
-    requests: deque[RequestStats] = field(default_factory=lambda: deque(maxlen=KEPT_REQUESTS))
+    replies: deque[RequestStats] = field(default_factory=lambda: deque(maxlen=KEPT_REQUESTS))
+    fronts: deque[RequestStats] = field(default_factory=lambda: deque(maxlen=KEPT_FRONTS))  # typing makes many
 
     def note_step(self, members: int) -> None:
         """Counts a step of so many sequences."""
         self.steps += 1
         self.batch_sizes[members] = self.batch_sizes.get(members, 0) + 1
+
+    def note_end(self, request: RequestStats, *, is_front: bool) -> None:
+        """Keeps the figures of a request that ended."""
+        (self.fronts if is_front else self.replies).append(request)
 
     def note_draft(self, drafted: int, accepted: int) -> None:
         """Counts guessed tokens that were in a step, and those of them that came true."""
@@ -125,7 +131,7 @@ class Recorder:
             drafted_tokens=self.drafted_tokens,
             accepted_tokens=self.accepted_tokens,
             batch_sizes=dict(self.batch_sizes),
-            requests=tuple(self.requests),
+            requests=(*tuple(self.fronts), *tuple(self.replies)),
         )
 
 

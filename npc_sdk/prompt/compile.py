@@ -47,7 +47,8 @@ class PromptSource:
 class CompiledPrompt:
     """segments for the model, messages for engines that render themselves, and the account of how it came about.
 
-    stable_segments of the segments, at the front, begin every prompt of this character while it has the same tools.
+    stable_segments of the segments, at the front, begin every prompt of this character while it has the same tools;
+    bulk_segments stand before the player's words of this turn.
     """
 
     segments: tuple[Segment, ...]
@@ -55,6 +56,7 @@ class CompiledPrompt:
     tools: tuple[ToolSpec, ...]
     trace: Trace
     stable_segments: int
+    bulk_segments: int
 
     def front(self, chars: int) -> tuple[Segment, ...]:
         """The segments up to the first so many characters of the player's words, with which the prompt must end.
@@ -62,9 +64,9 @@ class CompiledPrompt:
         Cut from the whole, so that a prompt made ahead of time and the one that is asked for cannot differ.
         """
         assert self.messages[-1].role == "user", "only a prompt that ends with the player's words has this front"
-        words = max(index for index, segment in enumerate(self.segments) if not segment.is_trusted)
-        said = self.segments[words].text[:chars]
-        return (*self.segments[:words], Segment(said)) if said else self.segments[:words]
+        said = self.segments[self.bulk_segments].text[:chars]
+        bulk = self.segments[: self.bulk_segments]
+        return (*bulk, Segment(said)) if said else bulk
 
 
 @dataclass(slots=True)
@@ -104,7 +106,8 @@ def compile_prompt(
         if over <= 0:
             trace = Trace(_in_order(fixed, budget.parts), total, window_tokens, reply_tokens)
             stable = len(chat_format.system(messages[0], source.tools))
-            return CompiledPrompt(segments, messages, source.tools, trace, stable)
+            bulk = _bulk_segments(messages, len(source.turn), stable, chat_format)
+            return CompiledPrompt(segments, messages, source.tools, trace, stable, bulk)
         room -= over  # words that meet at a seam can take more tokens joined than alone
     raise _too_long(fixed, window_tokens, reply_tokens)
 
@@ -124,6 +127,13 @@ def _render(messages: Sequence[Message], tools: Sequence[ToolSpec], chat_format:
     for message in messages[1:]:
         out += chat_format.turn(message)
     return out + chat_format.opening()
+
+
+def _bulk_segments(messages: Sequence[Message], turn: int, stable: int, chat_format: ChatFormat) -> int:
+    """How many segments stand before the player's words: the first of the last turn messages ends with them."""
+    *before, words = messages[1 : len(messages) - turn + 1]
+    opened = [index for index, segment in enumerate(chat_format.turn(words)) if not segment.is_trusted]
+    return stable + sum(len(chat_format.turn(message)) for message in before) + opened[-1]
 
 
 def _fixed_parts(source: PromptSource, system: Message, chat_format: ChatFormat, count: Counter) -> list[Part]:

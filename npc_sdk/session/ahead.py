@@ -41,11 +41,12 @@ class Guess:
         draft = scene.draft(Message("user", self.words or _NO_WORDS), player=self.player, history=self.history)
         prompt = scene.compile(draft, reply_tokens=scene.sampling().max_new_tokens)
         stable = prompt.segments[: prompt.stable_segments]
+        segments = stable if is_stable_only else prompt.front(certain_chars(self.words))
         return PrefillRequest(
             request_id=request_id,
-            segments=stable if is_stable_only else prompt.front(certain_chars(self.words)),
+            segments=segments,
             priority=priority,
-            stable_segments=prompt.stable_segments,
+            bulk_segments=min(len(segments), prompt.bulk_segments),
             npc_id=scene.npc_id,
         )
 

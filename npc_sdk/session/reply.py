@@ -183,7 +183,7 @@ class Reply:
             priority=self.ask.priority,
             deadline_s=left_s,
             start_by_s=start_by_s,
-            stable_segments=prompt.stable_segments,
+            bulk_segments=prompt.bulk_segments,
             npc_id=self._scene.npc_id,
         )
 

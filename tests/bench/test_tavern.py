@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import sys
 from collections import Counter
@@ -81,7 +82,7 @@ def test_some_guesses_are_wrong_and_never_a_part_of_the_prompt(words: Words) -> 
     wrong = [line for line in asked if line.guess != line.fresh]
     assert 0 < len(wrong) < len(asked)
     right = next(line for line in asked if line.guess == line.fresh)
-    assert right.typed(0.5) == right.fresh + right.words[: WORDS_TOKENS // 2]
+    assert right.typed(0.5) == right.words[: WORDS_TOKENS // 2]
 
 
 class Listener:
@@ -91,20 +92,24 @@ class Listener:
         self.told: list[tuple[str, int]] = []
         self.priorities: list[Priority] = []
         self.speaking: Counter[int] = Counter()
+        self.takes_s = 0.001
 
     async def say(self, line: Line, priority: Priority) -> Heard:
         self.told.append(("say", line.npc))
         self.priorities.append(priority)
         self.speaking[line.npc] += 1
         assert self.speaking[line.npc] == 1, "a character began while it still spoke"
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(self.takes_s)
         self.speaking[line.npc] -= 1
         return Heard(0.5, 1.0, 7)
 
-    def expect(self, npc: int, stable: Prompt, rest: Prompt, priority: Priority) -> None:
-        assert stable.ids
-        assert priority == Priority.NEARBY
-        self.told.append(("typing" if rest.ids else "approach", npc))
+    def expect(self, npc: int, bulk: Prompt, words: Prompt, priority: Priority) -> None:
+        assert bulk.ids
+        if priority == Priority.BACKGROUND:
+            self.told.append(("after", npc))
+        else:
+            assert priority == Priority.NEARBY
+            self.told.append(("typing" if words.ids else "approach", npc))
 
     def forget(self, npc: int) -> None:
         self.told.append(("forget", npc))
@@ -121,6 +126,23 @@ async def test_by_the_clock_the_engine_hears_of_the_player_before_the_words_come
         assert told == ["approach", *["typing"] * 4, "forget", "say"]
 
 
+async def test_a_player_waits_for_the_answer_and_all_that_follows_moves(words: Words) -> None:
+    trace, voice = make_trace(words, turns=2, seed=1, pace=FAST), Listener()
+    voice.takes_s = 0.1
+    asked: list[float] = []
+    say = voice.say
+
+    async def note(line: Line, priority: Priority) -> Heard:
+        if line.is_player:
+            asked.append(asyncio.get_running_loop().time())
+        return await say(line, priority)
+
+    voice.say = note  # type: ignore[method-assign]
+    await Replay(trace, voice, pace=FAST).by_the_clock()
+    assert len(asked) == NPCS
+    assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(asked))
+
+
 async def test_flat_out_each_characters_lines_follow_each_other(words: Words) -> None:
     trace, voice = make_trace(words, turns=4, seed=1), Listener()
     result = await Replay(trace, voice).flat_out()
@@ -133,11 +155,11 @@ async def test_flat_out_each_characters_lines_follow_each_other(words: Words) ->
 async def test_our_voice_computes_ahead_and_says_whole_replies(words: Words) -> None:
     engine = ScriptedEngine("word " * REPLY_TOKENS)
     voice, line = OurVoice(engine), make_trace(words, turns=1, seed=1).lines[0]
-    voice.expect(line.npc, line.stable, line.typed(0.5), Priority.NEARBY)
+    voice.expect(line.npc, line.stable + line.guess, line.typed(0.5), Priority.NEARBY)
     heard = await voice.say(line, Priority.PLAYER)
     await voice.close()
     assert 0 < heard.first_s <= heard.total_s
-    assert [one.stable_segments for one in engine.prefills] == [1]
+    assert [one.bulk_segments for one in engine.prefills] == [1]
     assert "".join(one.text for one in engine.requests[0].segments) == line.prompt.text
     assert engine.requests[0].npc_id == str(line.npc)
 

@@ -12,7 +12,8 @@ import torch
 
 from npc_sdk.engine.interface import Chunk, Engine, Generated
 from npc_sdk.engine.local.decoder import Decoder
-from npc_sdk.engine.local.engine import Limits, LocalEngine
+from npc_sdk.engine.local.engine import LocalEngine
+from npc_sdk.engine.local.limits import Limits
 from npc_sdk.requests import GenerateRequest, Sampling, Segment
 
 from .checkpoints import build_tokenizer

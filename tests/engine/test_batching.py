@@ -11,7 +11,8 @@ import torch
 from npc_sdk.engine.interface import Chunk
 from npc_sdk.engine.local.batch import Batch
 from npc_sdk.engine.local.decoder import Decoder
-from npc_sdk.engine.local.engine import Limits, LocalEngine
+from npc_sdk.engine.local.engine import LocalEngine
+from npc_sdk.engine.local.limits import Limits
 from npc_sdk.errors import EngineError, ReplyTimeout
 from npc_sdk.requests import Priority
 

@@ -1,12 +1,16 @@
-"""At temperature 0 batching, chunks, reuse, giving way and drafts change no token: any schedule and the plain path."""
+"""At temperature 0, batching, chunks, reuse, fronts ahead of time, drafts and giving way change no token: random
+schedules against the plain path.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,10 +18,12 @@ from hypothesis import strategies as st
 
 from npc_sdk.engine.local import sequence as sequence_module
 from npc_sdk.engine.local.block_pool import BLOCK_TOKENS
-from npc_sdk.engine.local.engine import Limits, LocalEngine
+from npc_sdk.engine.local.engine import LocalEngine
+from npc_sdk.engine.local.limits import Limits
 from npc_sdk.engine.local.sequence import Sequence
 from npc_sdk.engine.local.speculation import Speculation
-from npc_sdk.requests import GenerateRequest, Priority
+from npc_sdk.errors import RequestError
+from npc_sdk.requests import GenerateRequest, PrefillRequest, Priority, Segment
 
 from .conftest import Zoo
 from .prophet import Book, Prophet
@@ -32,21 +38,29 @@ MODELS = ("nemotron int4", "qwen2 int4", "llama")
 NEW_TOKENS = 40
 TOKEN_BYTES = {"float32": 1024, "bfloat16": 512}  # of the zoo's shape
 
+Prompt: TypeAlias = tuple[str, str, bool]  # front, words, and whether the front is named as stable
+
 
 @dataclass(frozen=True)
 class Arrival:
-    """A request and how long it waits before it comes."""
+    """A request and how long it waits before it comes.
+
+    Its front may be named as stable, and some of its words may be sent before; the game may report a late frame.
+    """
 
     start: int
     end: int
+    is_stable: bool
+    typed: int | None
+    is_late: bool
     new_tokens: int
     priority: Priority
     wait_s: float
     is_cancelled: bool
 
     @property
-    def text(self) -> str:
-        return STARTS[self.start] + ENDS[self.end]
+    def prompt(self) -> Prompt:
+        return STARTS[self.start], ENDS[self.end], self.is_stable
 
 
 ARRIVALS = st.lists(
@@ -54,6 +68,9 @@ ARRIVALS = st.lists(
         Arrival,
         start=st.integers(0, len(STARTS) - 1),
         end=st.integers(0, len(ENDS) - 1),
+        is_stable=st.booleans(),
+        typed=st.sampled_from([None, None, 0, 3, 12]),
+        is_late=st.booleans(),
         new_tokens=st.integers(1, NEW_TOKENS),
         priority=st.sampled_from([Priority.PLAYER] * 4 + list(Priority)),
         wait_s=st.sampled_from([0.0, 0.0, 0.002, 0.01]),
@@ -80,8 +97,8 @@ class Watched:
         self.sequences: dict[str, Sequence] = {}
         submit = engine._submit
 
-        def keep(request: GenerateRequest, inbox: Any) -> Sequence:
-            return self.sequences.setdefault(request.request_id, submit(request, inbox))
+        def keep(request: GenerateRequest, inbox: Any, **options: Any) -> Sequence:
+            return self.sequences.setdefault(request.request_id, submit(request, inbox, **options))
 
         engine._submit = keep  # type: ignore[method-assign]
 
@@ -98,7 +115,7 @@ class Bench:
 
     folder: Path
     dtype: str
-    known: dict[str, list[int]] = field(default_factory=dict)
+    known: dict[Prompt, list[int]] = field(default_factory=dict)
     book: Book = field(default_factory=dict)
 
     def engine(self, blocks: int, limits: Limits) -> Watched:
@@ -108,19 +125,19 @@ class Bench:
             LocalEngine.load(self.folder, device="cpu", dtype=self.dtype, cache_bytes=cache_bytes, limits=limits)
         )
 
-    async def plain(self, text: str) -> list[int]:
-        """The plain path's ids; each text is asked for once."""
-        if text not in self.known:
+    async def plain(self, prompt: Prompt) -> list[int]:
+        """The plain path's ids; each prompt is asked for once."""
+        if prompt not in self.known:
             watched = self.engine(0, Limits(running=1, chunk_tokens=10_000, draft_tokens=0))
-            self.known[text] = await watched.ids(_request("plain", text, NEW_TOKENS))
+            self.known[prompt] = await watched.ids(_request("plain", prompt, NEW_TOKENS))
             sequence = watched.sequences["plain"]
             self.book[tuple(sequence.tokens[: sequence.prompt_tokens])] = sequence.tokens
             await watched.engine.close()
-        return self.known[text]
+        return self.known[prompt]
 
     async def both(self, arrivals: list[Arrival], limits: Limits, blocks: int) -> tuple[list[Any], list[Any]]:
         """The ids under a schedule and those of the plain path, as far as both go."""
-        expected = [await self.plain(one.text) for one in arrivals]
+        expected = [await self.plain(one.prompt) for one in arrivals]
         watched = self.engine(blocks, limits)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sequence_module, "Guesser", lambda tokens: Prophet(tokens, self.book, Random(0)))
@@ -133,8 +150,20 @@ class Bench:
         return list(said), [whole[: len(ids)] for whole, ids in zip(expected, said, strict=True)]
 
 
-def _request(name: str, text: str, new_tokens: int, priority: Priority = Priority.PLAYER) -> GenerateRequest:
-    return ask(name, text, max_new_tokens=new_tokens, priority=priority)
+def _request(name: str, prompt: Prompt, new_tokens: int, priority: Priority = Priority.PLAYER) -> GenerateRequest:
+    start, end, is_stable = prompt
+    request = ask(name, max_new_tokens=new_tokens, priority=priority)
+    segments = (Segment(start, is_trusted=True), Segment(end, is_trusted=True))
+    return dataclasses.replace(request, segments=segments, bulk_segments=1 if is_stable else None)
+
+
+async def _type(watched: Watched, name: str, arrival: Arrival, typed: int) -> None:
+    """Sends a front of some of the words ahead; what it is refused for is the reply's trouble."""
+    start, end, is_stable = arrival.prompt
+    segments = (Segment(start, is_trusted=True), Segment(end[:typed], is_trusted=True))
+    front = PrefillRequest(f"{name}/front", segments, bulk_segments=1 if is_stable else None)
+    with contextlib.suppress(RequestError):
+        await watched.engine.prefill(front)
 
 
 async def _say(watched: Watched, name: str, arrival: Arrival) -> list[int]:
@@ -142,7 +171,13 @@ async def _say(watched: Watched, name: str, arrival: Arrival) -> list[int]:
     await asyncio.sleep(arrival.wait_s)
     if arrival.is_cancelled:
         asyncio.get_running_loop().call_later(0.01, watched.engine.cancel, name)
-    return await watched.ids(_request(name, arrival.text, arrival.new_tokens, arrival.priority))
+    if arrival.is_late:
+        watched.engine.note_frame(0.05)
+    typing = None if arrival.typed is None else asyncio.create_task(_type(watched, name, arrival, arrival.typed))
+    ids = await watched.ids(_request(name, arrival.prompt, arrival.new_tokens, arrival.priority))
+    if typing is not None:
+        await typing
+    return ids
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from npc_sdk.engine.interface import Chunk, Engine
-from npc_sdk.engine.local.engine import Limits, LocalEngine
+from npc_sdk.engine.local.engine import LocalEngine
+from npc_sdk.engine.local.limits import Limits
 from npc_sdk.errors import (
     ModelFormatError,
     PromptTooLong,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from npc_sdk.engine.interface import Chunk
+from npc_sdk.engine.local.batch import Work
 from npc_sdk.engine.local.decoder import Decoder
-from npc_sdk.engine.local.engine import Limits, LocalEngine
+from npc_sdk.engine.local.engine import LocalEngine
+from npc_sdk.engine.local.limits import Limits
 from npc_sdk.errors import DeadlineMissed, PromptTooLong, RequestError
 from npc_sdk.requests import GenerateRequest, PrefillRequest, Priority, Sampling, Segment
 
@@ -27,18 +30,18 @@ def front(name: str = "front", text: str = FRONT, **fields: Any) -> PrefillReque
 def whole(name: str = "r", **fields: Any) -> GenerateRequest:
     """A prompt whose first segment is stable."""
     sampling = Sampling(temperature=0.0, max_new_tokens=8)
-    return GenerateRequest(name, (Segment(FRONT), Segment(WORDS)), sampling=sampling, stable_segments=1, **fields)
+    return GenerateRequest(name, (Segment(FRONT), Segment(WORDS)), sampling=sampling, bulk_segments=1, **fields)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 async def test_a_front_is_there_when_its_prompt_comes_and_changes_no_word(start: Start, dtype: str) -> None:
     expected, _ = await collect(start(cache_bytes=0, dtype=dtype), whole())
     engine = start(dtype=dtype)
-    usage = await engine.prefill(front(stable_segments=1))
+    usage = await engine.prefill(front(bulk_segments=1))
     assert (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens) == (len(FRONT), 0, 0)
     text, end = await collect(engine, whole())
     assert (text, end.usage.cached_tokens) == (expected, len(FRONT))
-    assert (await engine.prefill(front(stable_segments=1))).cached_tokens == len(FRONT)
+    assert (await engine.prefill(front(bulk_segments=1))).cached_tokens == len(FRONT)
     await assert_nobody_lives(engine)
     engine.prefix_cache.check_integrity()
 
@@ -59,7 +62,7 @@ async def test_a_conversation_computes_nothing_twice(start: Start, force_tokens:
     text, first = await collect(engine, whole())
     sampling = Sampling(temperature=0.0, max_new_tokens=4)
     segments = (Segment(FRONT), Segment(WORDS), Segment(text), Segment("q"))
-    _, second = await collect(engine, GenerateRequest("again", segments, sampling=sampling, stable_segments=1))
+    _, second = await collect(engine, GenerateRequest("again", segments, sampling=sampling, bulk_segments=1))
     said = first.usage.prompt_tokens + first.usage.completion_tokens
     assert second.usage.cached_tokens == said - 1  # the last token drawn was never fed
 
@@ -139,13 +142,9 @@ async def test_words_that_would_come_too_late_are_dropped_unsaid(start: Start, m
     slow_down(monkeypatch, 0.02)
     speaker = asyncio.ensure_future(collect(engine, ask("speaker", max_new_tokens=30)))
     await asyncio.sleep(0.05)
-    said: list[Chunk] = []
     bark = GenerateRequest("bark", (Segment("hey"),), priority=Priority.AMBIENT, start_by_s=0.1)
     with pytest.raises(DeadlineMissed, match=r"within 0\.1 s"):
-        async for item in engine.stream(bark):
-            assert isinstance(item, Chunk)
-            said.append(item)
-    assert said == []
+        await anext(engine.stream(bark))
     assert not speaker.done()
     await speaker
 
@@ -158,3 +157,74 @@ async def test_words_that_begin_in_time_are_said_to_their_end(start: Start, monk
     )
     _, end = await collect(engine, request)
     assert end.usage.completion_tokens == 30
+
+
+async def test_a_front_comes_back_from_its_file(start: Start, tmp_path: Path) -> None:
+    wanted = front(bulk_segments=1, snapshot=tmp_path / "new" / "mara.front")
+    first = await start(dtype="bfloat16").prefill(wanted)
+    assert first.cached_tokens == 0
+    engine = start(dtype="bfloat16")
+    assert (await engine.prefill(wanted)).cached_tokens == len(FRONT)
+    text, end = await collect(engine, whole())
+    assert end.usage.cached_tokens == len(FRONT)
+    assert text == (await collect(start(cache_bytes=0, dtype="bfloat16"), whole()))[0]
+
+
+@pytest.mark.parametrize("what", ["damaged", "another prompt's", "another model's"])
+async def test_a_file_that_does_not_fit_is_made_anew(
+    start: Start, tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "mara.front"
+    made = front(text="z" * 90) if what == "another prompt's" else front()
+    await start("llama" if what == "another model's" else "nemotron").prefill(replace(made, snapshot=path))
+    if what == "damaged":
+        raw = bytearray(path.read_bytes())
+        raw[-100] ^= 1
+        path.write_bytes(raw)
+    assert (await start().prefill(front(snapshot=path))).cached_tokens == 0
+    assert "is computed, not read" in caplog.text
+    assert (await start().prefill(front(snapshot=path))).cached_tokens == len(FRONT)
+
+
+async def test_eight_bit_caches_take_half_the_room_and_still_talk(start: Start) -> None:
+    sizes = []
+    for cache_dtype in ("int8", None):
+        engine = start(cache_dtype=cache_dtype, dtype="bfloat16")
+        _, end = await collect(engine, whole())
+        assert end.usage.completion_tokens == 8
+        await assert_nobody_lives(engine)
+        sizes.append(engine.prefix_cache.byte_count / engine.prefix_cache.kept_blocks)
+    assert sizes[0] < 0.6 * sizes[1]
+
+
+async def test_late_frames_are_seen_in_the_figures(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = start()
+    slow_down(monkeypatch, 0.003)
+    speaker = asyncio.ensure_future(collect(engine, ask("speaker", max_new_tokens=60)))
+    while not speaker.done():
+        engine.note_frame(0.05)
+        await asyncio.sleep(0.01)
+    governor = engine.stats().governor
+    assert governor.is_throttling
+    assert governor.late_frames > 3
+    assert governor.slowdowns >= 1
+    assert (await speaker)[1].usage.completion_tokens == 60
+
+
+async def test_a_recorded_step_takes_the_place_of_the_eager_one(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, _ = await collect(start(cache_bytes=0), whole())
+    engine = start(limits=Limits(draft_tokens=0))
+    assert engine._worker._runner is not None
+    runner, replayed = engine._worker._runner, []
+
+    def replay(works: Sequence[Work]) -> torch.Tensor | None:
+        if len(works[0].ids) > 1:
+            return None
+        replayed.append(works[0].ids)
+        with torch.inference_mode():
+            return runner._eager(works, lambda: None)
+
+    monkeypatch.setattr(runner, "_replay", replay)
+    text, end = await collect(engine, whole())
+    assert text == expected
+    assert len(replayed) == end.usage.completion_tokens - 1

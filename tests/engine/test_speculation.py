@@ -14,7 +14,8 @@ from npc_sdk.engine.local import sequence as sequence_module
 from npc_sdk.engine.local.batch import Batch
 from npc_sdk.engine.local.block_pool import BLOCK_TOKENS
 from npc_sdk.engine.local.decoder import Decoder
-from npc_sdk.engine.local.engine import Limits, LocalEngine
+from npc_sdk.engine.local.engine import LocalEngine
+from npc_sdk.engine.local.limits import Limits
 from npc_sdk.engine.local.speculation import (
     FIRST_RATES,
     STALE_STEPS,

@@ -117,7 +117,7 @@ async def test_typed_words_are_computed_up_to_the_last_whole_one() -> None:
     (request,) = engine.prefills
     assert text(request.segments).endswith("Where is the")
     assert (request.npc_id, request.priority) == ("mara", Priority.NEARBY)
-    assert request.stable_segments == 1 + 2 * 3 + 1 + 2  # system text, two tools, the blank lines around them
+    assert request.bulk_segments == len(request.segments) - 1  # all but the words so far
 
 
 async def test_words_so_far_bring_their_lore() -> None:
@@ -338,7 +338,7 @@ async def test_warmup_computes_what_all_prompts_of_an_npc_share() -> None:
     world = make_world(engine)
     assert await world.warmup("mara") == Usage()
     (request,) = engine.prefills
-    assert len(request.segments) == request.stable_segments
+    assert len(request.segments) == request.bulk_segments
     await hear(world.talk("mara"), "Hello")
     assert engine.requests[0].segments[: len(request.segments)] == request.segments
     with pytest.raises(UnknownNpc):

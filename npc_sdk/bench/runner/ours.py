@@ -15,7 +15,8 @@ from npc_sdk.bench.machine import memory_bytes
 from npc_sdk.bench.runner.interface import Figures, prefill_figures
 from npc_sdk.engine.interface import Generated
 from npc_sdk.engine.local.cores import CoreUse, settle
-from npc_sdk.engine.local.engine import Limits, LocalEngine
+from npc_sdk.engine.local.engine import LocalEngine
+from npc_sdk.engine.local.limits import Limits
 from npc_sdk.errors import EngineError
 from npc_sdk.requests import GenerateRequest, PrefillRequest, Sampling, Segment
 from npc_sdk.settings import GovernorSettings
@@ -92,7 +93,7 @@ class OurRunner:
 
     async def _read_ahead(self, front: str, words: str = "") -> Figures:
         """What is certain while the player walks up or types, computed before anybody asks for a reply."""
-        used = await self.engine.prefill(PrefillRequest(self._id(), _segments(front, words), stable_segments=1))
+        used = await self.engine.prefill(PrefillRequest(self._id(), _segments(front, words), bulk_segments=1))
         return {"prompt_tokens": used.prompt_tokens, "cached_tokens": used.cached_tokens}
 
     async def _memory(self, text: str, tokens: int) -> Figures:
@@ -105,7 +106,7 @@ class OurRunner:
     async def reply(self, front: str, tokens: int, words: str = "") -> Generated:
         """Has a reply of exactly so many tokens written. Raises: EngineError where it ended early."""
         sampling = Sampling(temperature=0, max_new_tokens=tokens)
-        request = GenerateRequest(self._id(), _segments(front, words), sampling=sampling, stable_segments=1)
+        request = GenerateRequest(self._id(), _segments(front, words), sampling=sampling, bulk_segments=1)
         async for item in self.engine.stream(request):
             if isinstance(item, Generated):
                 if item.usage.completion_tokens != tokens:

@@ -28,10 +28,10 @@ class OurVoice:
         started, first = time.perf_counter(), 0.0
         request = GenerateRequest(
             f"say-{next(self._numbers)}",
-            _segments(line.stable, line.fresh + line.words),
+            _segments(line.stable + line.fresh, line.words),
             sampling=Sampling(temperature=0, max_new_tokens=REPLY_TOKENS),
             priority=priority,
-            stable_segments=1,
+            bulk_segments=1,
             npc_id=str(line.npc),
         )
         async for item in self._engine.stream(request):
@@ -43,12 +43,12 @@ class OurVoice:
                 return Heard(first, time.perf_counter() - started, item.usage.cached_tokens)
         raise EngineError("a stream ended without its last item", hint="this is a mistake of the engine")
 
-    def expect(self, npc: int, stable: Prompt, rest: Prompt, priority: Priority) -> None:
+    def expect(self, npc: int, bulk: Prompt, words: Prompt, priority: Priority) -> None:
         """Has the front of a prompt computed when there is time."""
         self.forget(npc)
         request_id = f"ahead-{next(self._numbers)}"
         request = PrefillRequest(
-            request_id, _segments(stable, rest), priority=priority, stable_segments=1, npc_id=str(npc)
+            request_id, _segments(bulk, words), priority=priority, bulk_segments=1, npc_id=str(npc)
         )
         task = asyncio.get_running_loop().create_task(self._compute(request))
         self._expected[npc] = (request_id, task)
@@ -71,6 +71,6 @@ class OurVoice:
         await self._engine.prefill(request)
 
 
-def _segments(stable: Prompt, rest: Prompt) -> tuple[Segment, ...]:
-    """As the engine takes a prompt; the first segment comes again in the next prompt."""
-    return (Segment(stable.text), Segment(rest.text)) if rest.ids else (Segment(stable.text),)
+def _segments(bulk: Prompt, words: Prompt) -> tuple[Segment, ...]:
+    """As the engine takes a prompt: what stands before the words, and the words."""
+    return (Segment(bulk.text), Segment(words.text)) if words.ids else (Segment(bulk.text),)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from npc_sdk.bench.tavern.trace import HINTS, TYPING_S, Line, Trace
+from npc_sdk.bench.tavern.trace import HINTS, LISTENING_S, TYPING_S, Line, Trace
 from npc_sdk.bench.vocabulary import Prompt
 from npc_sdk.requests import Priority
 
@@ -29,8 +29,11 @@ class Voice(Protocol):
         """A whole reply to a line."""
         ...
 
-    def expect(self, npc: int, stable: Prompt, rest: Prompt, priority: Priority) -> None:
-        """A prompt of this character may begin so; returns at once. Takes the place of what was expected before."""
+    def expect(self, npc: int, bulk: Prompt, words: Prompt, priority: Priority) -> None:
+        """A prompt of this character may begin so, with so much of the words; returns at once.
+
+        Takes the place of what was expected before.
+        """
         ...
 
     def forget(self, npc: int) -> None:
@@ -61,11 +64,13 @@ class Replay:
         self._replies: list[Reply] = []
 
     async def by_the_clock(self) -> dict[str, Any]:
-        """Every line at its time, with what the game knows before it."""
+        """Every remark at its time; the player's lines too, but never before the last one was answered."""
         self._started = time.perf_counter()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._play([line for line in self._trace.lines if line.is_player]))
             for line in self._trace.lines:
-                group.create_task(self._live(line))
+                if not line.is_player:
+                    group.create_task(self._remark(line))
         return self._result()
 
     async def flat_out(self) -> dict[str, Any]:
@@ -76,21 +81,38 @@ class Replay:
                 group.create_task(self._chain([line for line in self._trace.lines if line.npc == npc]))
         return self._result()
 
+    def _read_ahead(self, line: Line) -> None:
+        """What a session does after a reply: the next prompt of this character begins with it."""
+        after = self._trace.lines[self._trace.lines.index(line) + 1 :]
+        coming = next((one for one in after if one.npc == line.npc), None)
+        if coming is not None:
+            self._voice.expect(line.npc, coming.stable, Prompt(), Priority.BACKGROUND)
+
     async def _chain(self, lines: list[Line]) -> None:
         for line in lines:
             await self._say(line, Priority.NEARBY)
 
-    async def _live(self, line: Line) -> None:
-        """A line from what announces it to its end."""
-        if line.approach_s is not None:
-            await self._until(line.approach_s)
-            self._voice.expect(line.npc, line.stable, Prompt(), Priority.NEARBY)
-        if line.is_player:
-            for hint in range(1, HINTS + 1):
-                await self._until(line.at_s - TYPING_S * self._pace * (1 - hint / (HINTS + 1)))
-                self._voice.expect(line.npc, line.stable, line.typed(hint / (HINTS + 1)), Priority.NEARBY)
+    async def _remark(self, line: Line) -> None:
         await self._until(line.at_s)
         await self._say(line, line.priority)
+        self._read_ahead(line)
+
+    async def _play(self, lines: list[Line]) -> None:
+        """The player walks up, types, listens. late_s: how far slow answers have moved all that follows."""
+        late_s = 0.0
+        for line in lines:
+            if line.approach_s is not None:
+                await self._until(line.approach_s + late_s)
+                self._voice.expect(line.npc, line.stable, Prompt(), Priority.NEARBY)
+            for hint in range(1, HINTS + 1):
+                share = hint / (HINTS + 1)
+                await self._until(line.at_s + late_s - TYPING_S * self._pace * (1 - share))
+                self._voice.expect(line.npc, line.stable + line.guess, line.typed(share), Priority.NEARBY)
+            await self._until(line.at_s + late_s)
+            await self._say(line, line.priority)
+            self._read_ahead(line)
+            answered_s = time.perf_counter() - self._started
+            late_s = max(late_s, answered_s - line.at_s - LISTENING_S * self._pace)
 
     async def _say(self, line: Line, priority: Priority) -> None:
         asked = time.perf_counter()

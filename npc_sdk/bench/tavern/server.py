@@ -89,7 +89,7 @@ class ServerVoice:
         del priority
         return await asyncio.get_running_loop().run_in_executor(self._senders, self._post, line)
 
-    def expect(self, npc: int, stable: Prompt, rest: Prompt, priority: Priority) -> None:
+    def expect(self, npc: int, bulk: Prompt, words: Prompt, priority: Priority) -> None:
         """The server cannot be told."""
 
     def forget(self, npc: int) -> None:

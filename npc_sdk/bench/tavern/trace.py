@@ -15,9 +15,9 @@ from npc_sdk.requests import Priority
 NPCS = 8
 WORLD_TOKENS, PERSONA_TOKENS, FRESH_TOKENS, WORDS_TOKENS = 500, 400, 120, 20
 REPLY_TOKENS = 48
-WALK_S, TURN_S = 4.0, 14.0  # to the next character; from one line of the player's to the next: listening, typing
+WALK_S, LISTENING_S, TYPING_S = 4.0, 10.0, 4.0
+TURN_S = LISTENING_S + TYPING_S  # from one line of the player's to the next
 HINTS = 4  # times that the game tells what was typed so far
-TYPING_S = 4.0
 WRONG_GUESSES = 0.25  # of the player's lines look something else up when they are whole than while they are typed
 
 
@@ -25,8 +25,8 @@ WRONG_GUESSES = 0.25  # of the player's lines look something else up when they a
 class Line:
     """One reply that is wanted, at_s after the beginning: a player's words or a remark that the game asks for.
 
-    stable is the part of the prompt that the character's next one begins with; guess is the rest as it looks while the
-    player types. Units: seconds.
+    stable is the part of the prompt that the character's next one begins with; guess is what will be looked up for the
+    words, as it looks while the player types. Units: seconds.
     """
 
     at_s: float
@@ -49,8 +49,8 @@ class Line:
         return self.priority == Priority.PLAYER
 
     def typed(self, share: float) -> Prompt:
-        """What can be guessed of the rest when that share of the words is typed."""
-        return self.guess + self.words[: int(share * len(self.words.ids))]
+        """That share of the words."""
+        return self.words[: int(share * len(self.words.ids))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _visits(npcs: list[int], turns: int) -> list[tuple[float, int, Priority, flo
             began = now if turn == 0 else None
             now += (WALK_S + TYPING_S) if turn == 0 else TURN_S
             slots.append((now, npc, Priority.PLAYER, began))
-        now += TURN_S - TYPING_S - WALK_S  # listens to the last reply
+        now += LISTENING_S
     return slots
 
 

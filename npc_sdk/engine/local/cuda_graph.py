@@ -1,7 +1,7 @@
 """Decode steps as CUDA graphs: a few numbers of replies and lengths of context, each recorded once and replayed.
 
 What fits no graph goes the eager way, whose attention rounds otherwise. Written for decoder.py's layers. Its arithmetic
-and its choices are tested on a CPU; no card has run it yet, so nothing uses it. Meant for the model's thread.
+and its choices are tested on a CPU; no card has run it yet. Made by engine.py for the model's thread.
 """
 
 from __future__ import annotations
@@ -113,6 +113,14 @@ class DecodeGraphs:
         """Records one graph. Its warm runs write, but what the inputs' own step writes."""
         self._decoder.rotary.angles(inputs.positions, self._decoder.config.context_tokens - 1)  # its tables stay put
         self._recorded[size] = inputs, self._capture(lambda: _decode(self._decoder, self._pool, inputs))
+
+
+def recorded_decode(decoder: Decoder, pool: BlockPool) -> Callable[[Sequence[Work]], torch.Tensor | None] | None:
+    """DecodeGraphs.run on a CUDA card; None elsewhere."""
+    device = decoder.cache_shape.device
+    if device.type != "cuda":
+        return None
+    return DecodeGraphs(decoder, pool, capture_on(low_priority_stream(device))).run
 
 
 def capture_on(stream: torch.cuda.Stream) -> Capture:

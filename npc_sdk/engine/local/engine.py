@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from collections.abc import Sequence as SequenceOf
 from pathlib import Path
@@ -19,7 +20,10 @@ from npc_sdk.engine.interface import EngineInfo, EngineItem, Generated
 from npc_sdk.engine.local import DEFAULT_CACHE_BYTES
 from npc_sdk.engine.local.block_pool import BlockPool, blocks_for
 from npc_sdk.engine.local.config import ModelConfig, load_config
+from npc_sdk.engine.local.cuda_graph import recorded_decode
 from npc_sdk.engine.local.decoder import Decoder
+from npc_sdk.engine.local.fingerprint import fingerprint
+from npc_sdk.engine.local.front_file import FrontFiles
 from npc_sdk.engine.local.governor import Governor
 from npc_sdk.engine.local.limits import DEFAULT_LIMITS, Limits
 from npc_sdk.engine.local.loader import Progress, load_decoder
@@ -43,7 +47,7 @@ from npc_sdk.errors import (
 )
 from npc_sdk.events import Usage
 from npc_sdk.requests import GenerateRequest, PrefillRequest, Segment
-from npc_sdk.settings import GovernorSettings
+from npc_sdk.settings import CacheDtype, GovernorSettings
 
 DEFAULT_GOVERNOR = GovernorSettings()
 
@@ -53,6 +57,7 @@ class LocalEngine:
 
     def __init__(
         self,
+        folder: Path,
         decoder: Decoder,
         tokenizer: ModelTokenizer,
         info: EngineInfo,
@@ -74,8 +79,13 @@ class LocalEngine:
         scheduler = Scheduler(limits.running, limits.chunk_tokens, limits.busy_chunk_tokens, limits.ageing_s)
         self._governor = Governor(governor, torch.get_num_threads() if decoder.is_same_with_any_threads else 0)
         pace = Pace(self._governor)
-        runner = Runner(decoder, pool, self.prefix_cache, limits.draft_tokens, pace.step)
+        replay = recorded_decode(decoder, pool)
+        # A recording rounds otherwise than a step with drafts: a card takes the one way only.
+        drafts = 0 if replay else limits.draft_tokens
+        runner = Runner(decoder, pool, self.prefix_cache, drafts, pace.step, replay)
         self._worker = Worker(runner, scheduler, self._governor, pace)
+        identity = functools.partial(fingerprint, folder, shape, has_wide=decoder.has_wide)
+        self._fronts = FrontFiles(self._worker, tokenizer, shape, identity, info.context_tokens)
 
     @classmethod
     def load(
@@ -86,6 +96,7 @@ class LocalEngine:
         threads: int | None = None,
         context_tokens: int | None = None,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
+        cache_dtype: CacheDtype | None = None,
         dtype: str | None = None,
         tokenizer: Path | str | None = None,
         chat_format: str | None = None,
@@ -97,7 +108,7 @@ class LocalEngine:
         """Loads a model folder; blocks for as long as that takes. tokenizer names another folder to take it from.
 
         cache_bytes is what may be kept of ended replies. Running ones share that room, or one whole window where that
-        is more; what does not fit waits.
+        is more; what does not fit waits. cache_dtype int8 stores keys and values in half the room, rounded.
 
         Mutates: torch's thread count for the whole process, where threads is given.
         Raises: SettingsError, ModelFormatError.
@@ -118,7 +129,9 @@ class LocalEngine:
         words = ModelTokenizer(tokenizer_folder, has_bos=profile.has_bos)
         _check_vocabulary(words, decoder_config.vocab_size, tokenizer_folder)
         stops = find_stops(profile, decoder_config, words, folder)
-        decoder = load_decoder(folder, device=device, dtype=dtype, on_progress=on_progress)
+        decoder = load_decoder(
+            folder, device=device, dtype=dtype, has_int8_cache=cache_dtype == "int8", on_progress=on_progress
+        )
         info = EngineInfo(
             name=profile.name,
             context_tokens=context_tokens or decoder_config.context_tokens,
@@ -126,7 +139,16 @@ class LocalEngine:
             tool_format=profile.tool_format,
             device=str(decoder.cache_shape.device),
         )
-        return cls(decoder, words, info, EndRules(stops.ids, stops.texts, words.control_ids), limits, cache_bytes, governor)
+        return cls(
+            folder,
+            decoder,
+            words,
+            info,
+            EndRules(stops.ids, stops.texts, words.control_ids),
+            limits,
+            cache_bytes,
+            governor,
+        )
 
     @property
     def info(self) -> EngineInfo:
@@ -162,9 +184,10 @@ class LocalEngine:
             request.request_id,
             request.segments,
             priority=request.priority,
-            stable_segments=request.stable_segments,
+            bulk_segments=request.bulk_segments,
             npc_id=request.npc_id,
         )
+        was_recalled = request.snapshot is not None and await self._fronts.recall(wanted, request.snapshot)
         sequence = self._submit(wanted, inbox, is_prefill=True)
         try:
             item = await inbox.get()
@@ -173,6 +196,8 @@ class LocalEngine:
         if isinstance(item, NpcError):
             raise item
         assert isinstance(item, Generated), "a prefill says nothing"
+        if request.snapshot is not None and not was_recalled and item.finish_reason == "stop":
+            await self._fronts.keep(wanted, request.snapshot)
         return item.usage
 
     def note_frame(self, frame_s: float) -> None:
@@ -216,17 +241,12 @@ class LocalEngine:
             rules=self._rules,
             detokenizer=detokenizer,
             emit=emit,
-            stable_tokens=self._stable_tokens(request),
+            bulk_tokens=self._tokenizer.bulk_tokens(request),
             is_prefill=is_prefill,
         )
         self._worker.submit(sequence)
         self._open[request.request_id] = sequence
         return sequence
-
-    def _stable_tokens(self, request: GenerateRequest) -> int | None:
-        """Tokens of the prompt's stable front, where the request names one."""
-        count = request.stable_segments
-        return None if count is None else len(self._tokenizer.encode(request.segments[:count]))
 
     def _check_open(self, request_id: str) -> None:
         """Raises: DuplicateRequest, Overloaded."""

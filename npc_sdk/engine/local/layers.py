@@ -193,5 +193,5 @@ def _in_two_products(query: torch.Tensor, keys: torch.Tensor, values: torch.Tens
 
     960 tokens of the 4B shape, a layer on two cores: 190 µs against 430 for one row, 3.1 ms against 8.5 for 64.
     """
-    scores = torch.matmul(query, keys.transpose(2, 3)).float().mul_(query.shape[-1] ** -0.5).add_(mask)
+    scores = torch.matmul(query, keys.contiguous().transpose(2, 3)).float().mul_(query.shape[-1] ** -0.5).add_(mask)
     return torch.matmul(scores.softmax(-1).to(values.dtype), values)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, BlockPool, blocks_for
 from npc_sdk.engine.local.kv_cache import KVCache
-from npc_sdk.engine.local.prefix_cache import Key, Node, PrefixCache
+from npc_sdk.engine.local.prefix_cache import Key, Node, PrefixCache, block_key
 
 
 class Lease:
@@ -115,5 +115,4 @@ class Lease:
 
     def _key(self, tokens: Sequence[int], index: int) -> Key:
         """What the tree calls a block of these tokens."""
-        first, last = index * BLOCK_TOKENS, (index + 1) * BLOCK_TOKENS
-        return tuple(tokens[first:last]), last <= self.wide_until
+        return block_key(tokens, index * BLOCK_TOKENS, self.wide_until)

@@ -37,7 +37,12 @@ DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
 def load_decoder(
-    folder: Path, *, device: str = "auto", dtype: str | None = None, on_progress: Progress | None = None
+    folder: Path,
+    *,
+    device: str = "auto",
+    dtype: str | None = None,
+    has_int8_cache: bool = False,
+    on_progress: Progress | None = None,
 ) -> Decoder:
     """The decoder of a model folder. on_progress gets (parts done, of, name).
 
@@ -48,7 +53,8 @@ def load_decoder(
     compute_dtype = choose_dtype(config, where, dtype)
     checkpoint = Checkpoint(folder)
     try:
-        loader = _Loader(config, checkpoint, where, compute_dtype)
+        shape = CacheShape(config.layers, config.kv_heads, config.head_dim, compute_dtype, where, has_int8_cache)
+        loader = _Loader(config, checkpoint, shape)
         decoder = loader.load(on_progress or (lambda _done, _total, _name: None))
     except BaseException:
         checkpoint.close()
@@ -87,11 +93,12 @@ def choose_dtype(config: ModelConfig, device: torch.device, name: str | None) ->
 class _Loader:
     """One load: the largest tensor goes first, so that what it needs for a moment is free before the rest comes."""
 
-    def __init__(self, config: ModelConfig, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, config: ModelConfig, checkpoint: Checkpoint, shape: CacheShape) -> None:
         self._config = config
         self._checkpoint = checkpoint
-        self._device = device
-        self._dtype = dtype
+        self._shape = shape
+        self._device = shape.device
+        self._dtype = shape.dtype
 
     @property
     def embedding_name(self) -> str:
@@ -109,7 +116,7 @@ class _Loader:
             on_progress(index + 2, c.layers + 1, f"layer {index}")
         decoder = Decoder(
             config=c,
-            cache_shape=CacheShape(c.layers, c.kv_heads, c.head_dim, self._dtype, self._device),
+            cache_shape=self._shape,
             embedding=self._embedding(),
             blocks=tuple(blocks),
             final_norm=self._norm(FINAL_NORM),

@@ -26,6 +26,7 @@ from npc_sdk.engine.local.scheduler import CHUNK_TOKENS
 from npc_sdk.engine.local.tensor_file import TensorSpec
 from npc_sdk.engine.local.weight_names import EMBEDDING, HEAD, IGNORED_SUFFIX
 from npc_sdk.errors import SettingsError
+from npc_sdk.settings import CacheDtype
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ def plan_memory(
     dtype: str | None = None,
     context_tokens: int | None = None,
     cache_bytes: int | None = None,
+    cache_dtype: CacheDtype | None = None,
     memory_mb: int | None = None,
 ) -> MemoryPlan:
     """What a model folder will take with these settings; a cache that nobody set shrinks to what the budget leaves.
@@ -72,7 +74,8 @@ def plan_memory(
     config = load_config(folder)
     where = choose_device(device)
     compute_dtype = choose_dtype(config, where, dtype)
-    shape = CacheShape(config.layers, config.kv_heads, config.head_dim, compute_dtype, where)
+    is_int8 = cache_dtype == "int8"
+    shape = CacheShape(config.layers, config.kv_heads, config.head_dim, compute_dtype, where, is_int8)
     context = min(context_tokens or config.context_tokens, config.context_tokens)
     weights = _folder_weight_bytes(folder, config, compute_dtype)
     workspace = workspace_bytes(config, compute_dtype, context)
@@ -159,6 +162,8 @@ def _hints(
     hints = [f"raise it to {_mb(plan.total_bytes)}"]
     if is_cache_set and plan.cache_bytes > window and left >= window:
         hints.append(f"lower cache_bytes to {left}")
+    if window > left and not shape.is_int8:
+        hints.append("set cache_dtype to int8")
     fitting = (left // shape.block_bytes - 1) * BLOCK_TOKENS
     if window > left and fitting >= BLOCK_TOKENS:
         hints.append(f"lower context_tokens to {fitting} (the cache holds a whole window at least)")

@@ -13,8 +13,8 @@ from typing import TypeAlias
 from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, BlockPool
 from npc_sdk.engine.stats import CacheStats
 
-# A block's tokens and whether the wide kernel computed them: the two kernels round differently.
-Key: TypeAlias = tuple[tuple[int, ...], bool]
+# A block's tokens and how many of them, the first, the wide kernel computed: the two kernels round differently.
+Key: TypeAlias = tuple[tuple[int, ...], int]
 
 
 @dataclass(slots=True, eq=False)
@@ -51,7 +51,7 @@ class PrefixCache:
     def __init__(self, pool: BlockPool, cache_bytes: int) -> None:
         self._pool = pool
         self._budget = cache_bytes
-        self.root = Node(((), False), -1, None)
+        self.root = Node(((), 0), -1, None)
         self._nodes: dict[int, Node] = {}  # by block
         self.evictions = 0
 
@@ -87,14 +87,12 @@ class PrefixCache:
         """
         node, full = start or self.root, []
         while at + BLOCK_TOKENS <= len(tokens):
-            key = (tuple(tokens[at : at + BLOCK_TOKENS]), at + BLOCK_TOKENS <= wide_until)
-            child = node.children.get(key)
+            child = node.children.get(block_key(tokens, at, wide_until))
             if child is None:
                 break
             full.append(child)
             node, at = child, at + BLOCK_TOKENS
-        is_wide = at + BLOCK_TOKENS <= wide_until
-        partial, shared = _longest(node, tokens[at : at + BLOCK_TOKENS], is_wide)
+        partial, shared = _longest(node, block_key(tokens, at, wide_until))
         return Match(tuple(full), partial, shared)
 
     def publish(self, parent: Node, key: Key, block: int) -> Node | None:
@@ -169,14 +167,28 @@ class PrefixCache:
         self._pool.let_go(node.block)
 
 
-def _longest(parent: Node, tokens: Sequence[int], is_wide: bool) -> tuple[Node | None, int]:
-    """The child that shares most tokens at the front, and how many."""
+def block_key(tokens: Sequence[int], at: int, wide_until: int) -> Key:
+    """What the tree calls the block that begins at a position, of as many tokens as there are."""
+    own = tuple(tokens[at : at + BLOCK_TOKENS])
+    return own, min(max(wide_until - at, 0), len(own))
+
+
+def _longest(parent: Node, key: Key) -> tuple[Node | None, int]:
+    """The child that shares most tokens at the front, computed alike, and how many."""
     best, most = None, 0
-    for (held, wide), child in parent.children.items():
-        shared = shared_prefix(held, tokens) if wide == is_wide else 0
+    for held, child in parent.children.items():
+        shared = _shared(held, key)
         if shared > most:
             best, most = child, shared
     return best, most
+
+
+def _shared(left: Key, right: Key) -> int:
+    """How many tokens two blocks have in common at the front, computed alike."""
+    (tokens, wide), (others, other_wide) = left, right
+    shared = shared_prefix(tokens, others)
+    is_alike = min(wide, shared) == min(other_wide, shared)
+    return shared if is_alike else min(wide, other_wide)
 
 
 def shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
@@ -189,5 +201,4 @@ def shared_prefix(left: Sequence[int], right: Sequence[int]) -> int:
 
 def _begins(whole: Key, front: Key) -> bool:
     """Whether whole begins with front, computed alike."""
-    (tokens, is_wide), (held, is_held_wide) = whole, front
-    return is_wide == is_held_wide and tokens[: len(held)] == held
+    return _shared(whole, front) == len(front[0])

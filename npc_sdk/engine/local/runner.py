@@ -19,15 +19,18 @@ from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.lease import Lease
 from npc_sdk.engine.local.prefix_cache import PrefixCache
 from npc_sdk.engine.local.sequence import Sequence
+from npc_sdk.engine.local.snapshot import Snapshot, put, take
 from npc_sdk.engine.local.speculation import Speculation
 
+Replay: TypeAlias = Callable[[SequenceOf[Work]], torch.Tensor | None]
 Pacing: TypeAlias = Callable[[int], AbstractContextManager[object]]
 
 
 class Runner:
     """The model with the pool that its sequences share. draft_tokens: the most that are guessed of a reply at once.
 
-    pacing is entered around each pass of so many rows through the model.
+    pacing is entered around each pass of so many rows through the model. replay gives the scores of a step that it has
+    recorded, None for any other.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Runner:
         prefix_cache: PrefixCache,
         draft_tokens: int = 0,
         pacing: Pacing = nullcontext,
+        replay: Replay | None = None,
     ) -> None:
         self._decoder = decoder
         self._pool = pool
@@ -44,6 +48,7 @@ class Runner:
         self._has_wide = decoder.has_wide
         self._speculation = Speculation(draft_tokens)
         self._pacing = pacing
+        self._replay = replay
         self._runs = 0
 
     def admit(self, sequence: Sequence, chunk_tokens: int) -> bool:
@@ -79,15 +84,25 @@ class Runner:
         self._runs += 1
         number, started = self._runs, time.perf_counter()
         works = [self._work(one, _chunk_end(one, chunk_tokens)) for one in _wide_first(sequences)]
-        batch = self._decoder.batch(works)
-        with self._pacing(len(batch.ids)):
-            hidden = self._decoder.hidden(batch, self._pool, between_layers)
-        logits = self._logits(hidden[batch.sampled], works) if batch.sampled else {}
+        rows = sum(len(work.ids) for work in works)
+        with self._pacing(rows):
+            scores = self._replay(works) if self._replay else None
+            if scores is None:
+                scores = self._eager(works, between_layers)
+        logits = _by_cache(scores, works)
         took_s = time.perf_counter() - started
         is_undisturbed = number == self._runs
-        if is_undisturbed and len(batch.sampled) == len(batch.ids):
-            self._speculation.note_step(len(sequences), len(batch.ids), took_s)
+        if is_undisturbed and rows == sum(work.logit_rows for work in works):
+            self._speculation.note_step(len(sequences), rows, took_s)
         return [self._note(one, chunk_tokens, logits, took_s) for one in sequences]
+
+    def take(self, prompt: SequenceOf[int], bulk_tokens: int | None) -> Snapshot:
+        """Copies out what the cache holds of a front. Raises: RequestError where that is not all of it."""
+        return take(self._pool, self._prefix_cache, prompt, self.front_wide(len(prompt), bulk_tokens))
+
+    def put(self, snapshot: Snapshot) -> int:
+        """Puts a front into the cache; its tokens. Raises: SettingsError, Overloaded where there is no room."""
+        return put(snapshot, self._pool, self._prefix_cache)
 
     def release(self, sequence: Sequence) -> None:
         """Takes a sequence's blocks and keeps what they hold for prompts that begin alike. Mutates: the sequence."""
@@ -109,15 +124,19 @@ class Runner:
         self._decoder.close()
 
     def _wide_until(self, sequence: Sequence) -> int:
-        """The position from which on a sequence takes the narrow kernel: where its stable front ends.
+        """The position from which on a sequence takes the narrow kernel: where what is read in bulk ends.
 
-        Where no front is known it is the whole prompt but for its last block. It follows from the request alone, so
-        that neither chunks nor neighbours nor reuse change a rounding; and what a conversation adds to the front is
-        computed alike when it is new and when it is history.
+        Where nobody says it is the whole prompt but for its last block. It follows from the request alone, so that
+        neither chunks nor neighbours nor reuse change a rounding; and the words after it, which come a few at a time
+        while they are typed, never wait for the weights that many rows want restored.
         """
-        prompt = sequence.prompt_tokens - (not sequence.is_prefill)
-        stable = prompt if sequence.stable_tokens is None else min(sequence.stable_tokens, prompt)
-        return stable // BLOCK_TOKENS * BLOCK_TOKENS if self._has_wide else 0
+        return self.front_wide(sequence.prompt_tokens - (not sequence.is_prefill), sequence.bulk_tokens)
+
+    def front_wide(self, tokens: int, bulk_tokens: int | None) -> int:
+        """How many tokens of a front take the wide kernel."""
+        if not self._has_wide:
+            return 0
+        return tokens // BLOCK_TOKENS * BLOCK_TOKENS if bulk_tokens is None else min(bulk_tokens, tokens)
 
     def _draft(self, sequences: SequenceOf[Sequence]) -> None:
         """Guesses how replies go on, where nobody's prompt is in the step and it pays. Mutates: the drafts."""
@@ -148,11 +167,11 @@ class Runner:
         ids = [*sequence.tokens[first:end], *sequence.draft]
         return Work(lease.cache, ids, wide_rows, 1 + len(sequence.draft) if is_sampled else 0)
 
-    def _logits(self, hidden: torch.Tensor, works: SequenceOf[Work]) -> dict[int, torch.Tensor]:
-        """The scores after the sampled rows, by the identity of the cache that they belong to."""
-        sampled = [work for work in works if work.logit_rows]
-        rows = torch.split(self._decoder.logits(hidden).cpu(), [work.logit_rows for work in sampled])
-        return {id(work.cache): own for work, own in zip(sampled, rows, strict=True)}
+    def _eager(self, works: SequenceOf[Work], between_layers: Callable[[], None]) -> torch.Tensor:
+        """The scores after the rows where they are wanted. Mutates: the pool. Shapes: (wanted rows, vocab)."""
+        batch = self._decoder.batch(works)
+        hidden = self._decoder.hidden(batch, self._pool, between_layers)
+        return self._decoder.logits(hidden[batch.sampled]) if batch.sampled else hidden[:0]
 
     def _note(
         self, sequence: Sequence, chunk_tokens: int, logits: dict[int, torch.Tensor], took_s: float
@@ -168,6 +187,13 @@ class Runner:
         if sequence.clock.first_token is None:
             sequence.clock.prefill_s += took_s
         return logits.get(id(sequence.lease.cache))
+
+
+def _by_cache(scores: torch.Tensor, works: SequenceOf[Work]) -> dict[int, torch.Tensor]:
+    """Scores by the identity of the cache that they belong to, on the CPU."""
+    sampled = [work for work in works if work.logit_rows]
+    rows = torch.split(scores.cpu(), [work.logit_rows for work in sampled])
+    return {id(work.cache): own for work, own in zip(sampled, rows, strict=True)}
 
 
 def _wide_first(sequences: SequenceOf[Sequence]) -> list[Sequence]:

@@ -72,13 +72,13 @@ class Sequence:
         rules: EndRules,
         detokenizer: Detokenizer,
         emit: Emit,
-        stable_tokens: int | None = None,
+        bulk_tokens: int | None = None,
         is_prefill: bool = False,
     ) -> None:
         self.request = request
         self.tokens = list(prompt)  # prompt and reply
         self.prompt_tokens = len(prompt)
-        self.stable_tokens = stable_tokens  # at the front, those that the NPC's next prompts begin with as well
+        self.bulk_tokens = bulk_tokens  # at the front, those that are read together: all before the player's words
         self.is_prefill = is_prefill  # only the cache is wanted, no reply
         self.guesser = Guesser(self.tokens)
         self.draft: tuple[int, ...] = ()  # guessed tokens that are in the step under way, after the last token

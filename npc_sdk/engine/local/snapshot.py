@@ -48,7 +48,6 @@ class Snapshot:
 
 def take(pool: BlockPool, prefix: PrefixCache, tokens: Sequence[int], wide_until: int) -> Snapshot:
     """Copies out what the tree holds of some tokens. Raises: RequestError where that is not all of them."""
-    assert wide_until % BLOCK_TOKENS == 0, f"wide_until is {wide_until}, not a block's end"
     match = prefix.match(tokens, wide_until=wide_until)
     nodes = match.full if match.partial is None else (*match.full, match.partial)
     held = len(match.full) * BLOCK_TOKENS + match.partial_tokens
@@ -162,7 +161,7 @@ class _Reader:
         """Raises: SettingsError for too many tokens; ModelFormatError where the counts do not fit the file."""
         size = os.fstat(self._file.fileno()).st_size
         expected = HEADER.size + count * (torch.int32.itemsize + shape.token_bytes) + DIGEST_BYTES
-        if not count or wide_until % BLOCK_TOKENS or wide_until > count or size != expected:
+        if not count or wide_until > count or size != expected:
             message = f"is damaged: {size} bytes for {count} tokens, {wide_until} of them wide"
             raise self._wrong(message, "save or copy it again")
         if count > max_tokens:

@@ -16,7 +16,7 @@ from tokenizers import AddedToken, Tokenizer
 
 from npc_sdk.engine.local.config import read_json
 from npc_sdk.errors import ModelFormatError, RequestError
-from npc_sdk.requests import Segment
+from npc_sdk.requests import GenerateRequest, Segment
 
 # Tool and thinking markers are part of a reply's text even where a tokenizer flags them as special.
 VISIBLE_MARKERS = frozenset(
@@ -74,6 +74,11 @@ class ModelTokenizer:
             ids.append(token_id)
             plain = ""
         return ids + self._encode_plain(plain)
+
+    def bulk_tokens(self, request: GenerateRequest) -> int | None:
+        """Tokens of a prompt before the player's words, where the request says where these begin."""
+        count = request.bulk_segments
+        return None if count is None else len(self.encode(request.segments[:count]))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, structural tokens included."""

@@ -37,7 +37,7 @@ class Worker:
         self._scheduler = scheduler
         self._recorder = Recorder()
         self._inbox: list[Sequence] = []
-        self._jobs: list[Callable[[Runner], None]] = []
+        self._jobs: list[Callable[[Runner | None], None]] = []  # None: closed before their turn
         self._changed = threading.Condition()
         self._is_closing = False
         self._thread = threading.Thread(target=self._main, name="npc-engine", daemon=True)
@@ -59,7 +59,12 @@ class Worker:
         """Runs a function on the model's thread, between two steps. Raises: EngineCrashed once closed."""
         future: Future[Result] = Future()
 
-        def job(runner: Runner) -> None:
+        def job(runner: Runner | None) -> None:
+            if not future.set_running_or_notify_cancel():
+                return  # nobody waits for it any more, and a cancelled future takes no result
+            if runner is None:
+                future.set_exception(_closed())
+                return
             try:
                 future.set_result(function(runner))
             except Exception as exc:
@@ -236,7 +241,7 @@ class Worker:
         """Forgets a sequence that ended and keeps its blocks for its like."""
         assert self._runner is not None
         self._runner.release(sequence)
-        self._recorder.requests.append(sequence.stats())
+        self._recorder.note_end(sequence.stats(), is_front=sequence.is_prefill)
         self._scheduler.remove(sequence)
 
     def _shut_down(self, cause: Exception | None) -> None:
@@ -244,10 +249,12 @@ class Worker:
         with self._changed:
             self._is_closing = True
             open_sequences = [*self._scheduler.live, *self._inbox]
-            self._inbox = []
+            jobs, self._inbox, self._jobs = self._jobs, [], []
         if self._runner is not None:
             self._runner.close()
             self._runner = None
+        for job in jobs:
+            job(None)
         for sequence in open_sequences:
             sequence.lease = None
             if not sequence.is_done:

@@ -1,0 +1,84 @@
+"""Fronts of prompts in files, for an engine that starts again: read where they fit, made anew where they do not.
+
+The asyncio side of snapshot.py: the disk is waited for on other threads, the cache is touched on the model's. Owned by
+engine.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from npc_sdk.engine.local.block_pool import CacheShape
+from npc_sdk.engine.local.runner import Runner
+from npc_sdk.engine.local.snapshot import Snapshot, read_file, write_file
+from npc_sdk.engine.local.tokenizer import ModelTokenizer
+from npc_sdk.engine.local.worker import Worker
+from npc_sdk.errors import ModelFormatError, NpcError
+from npc_sdk.requests import GenerateRequest
+
+Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
+
+
+class FrontFiles:
+    """Reads and writes fronts of one engine's prompts. Neither method raises: a front can always be computed."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        tokenizer: ModelTokenizer,
+        shape: CacheShape,
+        identity: Callable[[], bytes],
+        max_tokens: int,
+    ) -> None:
+        self._worker = worker
+        self._tokenizer = tokenizer
+        self._shape = shape
+        self._identity = identity
+        self._max_tokens = max_tokens
+
+    async def recall(self, request: GenerateRequest, path: Path) -> bool:
+        """Whether a file held this very front and the cache has it now. Mutates: the cache."""
+        try:
+            if not await asyncio.to_thread(os.path.exists, path):  # unlike Path.exists, it never raises
+                return False
+            snapshot = await asyncio.to_thread(self._read, path)
+            prompt = self._tokenizer.encode(request.segments)
+            wide_until = await self._on_model(lambda runner: runner.front_wide(len(prompt), self._bulk(request)))
+            if (snapshot.tokens, snapshot.wide_until) != (tuple(prompt), wide_until):
+                raise ModelFormatError(f"{str(path)!r} holds another prompt's front", hint="it is made anew")
+            await self._on_model(lambda runner: runner.put(snapshot))
+        except NpcError as exc:
+            log.warning("a prompt's front is computed, not read: %s", exc)
+            return False
+        return True
+
+    async def keep(self, request: GenerateRequest, path: Path) -> None:
+        """Writes what the cache holds of a front. Mutates: the file."""
+        prompt = self._tokenizer.encode(request.segments)
+        try:
+            snapshot = await self._on_model(lambda runner: runner.take(prompt, self._bulk(request)))
+            await asyncio.to_thread(self._write, path, snapshot)
+        except NpcError as exc:
+            log.warning("a prompt's front is not kept: %s", exc)
+
+    def _bulk(self, request: GenerateRequest) -> int | None:
+        return self._tokenizer.bulk_tokens(request)
+
+    def _read(self, path: Path) -> Snapshot:
+        return read_file(path, self._shape, self._identity(), self._max_tokens)
+
+    def _write(self, path: Path, snapshot: Snapshot) -> None:
+        with contextlib.suppress(OSError):  # write_file will say it better
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, snapshot, self._identity())
+
+    async def _on_model(self, function: Callable[[Runner], Result]) -> Result:
+        return await asyncio.wrap_future(self._worker.call(function))
