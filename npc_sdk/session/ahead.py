@@ -73,7 +73,7 @@ class Ahead:
         """
         request = self._request(owner, guess, priority)
         before = self._runs.get(owner)
-        if request is None or (before and _is_same(before, request) and not (is_new and before.task.done())):
+        if request is None or (before and _is_same(before, request) and not _is_due(before, priority, is_new=is_new)):
             return
         self.stop(owner)
         task = asyncio.get_running_loop().create_task(self._compute(owner, request))
@@ -121,6 +121,11 @@ def certain_chars(words: str) -> int:
     held = words[: next(opening, len(words))]
     blanks = (index for index in range(len(held) - 1, -1, -1) if held[index].isspace())
     return len(held[: next(blanks, 0)].rstrip())
+
+
+def _is_due(run: _Run, priority: Priority, *, is_new: bool) -> bool:
+    """Whether the same front is worth asking for again: it may be gone, or waits in a lower class."""
+    return is_new if run.task.done() else priority < run.request.priority
 
 
 def _is_same(run: _Run, request: PrefillRequest) -> bool:

@@ -223,7 +223,7 @@ class LocalEngine:
         self, request: GenerateRequest, inbox: asyncio.Queue[EngineItem | NpcError], *, is_prefill: bool = False
     ) -> Sequence:
         """Checks a request and queues it. Raises: RequestError and its kind, Overloaded, EngineCrashed."""
-        self._check_open(request.request_id)
+        self._check_open(request.request_id, is_prefill=is_prefill)
         prompt = self._tokenizer.encode(request.segments)
         room = self._room(prompt, request.request_id)
         loop = asyncio.get_running_loop()
@@ -248,12 +248,13 @@ class LocalEngine:
         self._open[request.request_id] = sequence
         return sequence
 
-    def _check_open(self, request_id: str) -> None:
-        """Raises: DuplicateRequest, Overloaded."""
+    def _check_open(self, request_id: str, *, is_prefill: bool) -> None:
+        """Fronts and replies each have a queue: guesses never keep a reply out. Raises: DuplicateRequest, Overloaded."""
         if request_id in self._open:
             raise DuplicateRequest(f"request {request_id!r} is running already", hint="give every request its own id")
-        if len(self._open) >= self._limits.queue:
-            raise Overloaded(f"{len(self._open)} requests wait already", hint="ask again when one has ended")
+        waiting = sum(one.is_prefill == is_prefill for one in self._open.values())
+        if waiting >= self._limits.queue:
+            raise Overloaded(f"{waiting} requests wait already", hint="ask again when one has ended")
 
     def _room(self, prompt: SequenceOf[int], request_id: str) -> int:
         """Tokens left for the reply. Raises: RequestError, PromptTooLong."""

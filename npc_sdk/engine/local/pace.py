@@ -33,16 +33,23 @@ class Pace:
         self._sleep = sleep
         self._since = clock()  # the end of the last rest
         self._events = 0  # steps begun, rests taken, cores given
+        self._depth = 0
         self._threads = 0  # as last set; OpenMP keeps a count for each thread, so the first step must set it
 
     @contextmanager
     def step(self, rows: int) -> Iterator[None]:
         """One step of so many rows; others may run inside it. Mutates: torch's thread count for the calling thread."""
         self._events += 1
-        events = self._events
+        events, before = self._events, self._threads
         threads = self._take_threads(rows)
         self._since = started = self._clock()
-        yield
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if self._depth and before != self._threads:
+                self._set(before)  # the step around it goes on with what it chose
         if events == self._events:  # nobody else's step and no rest were in it
             self._choice.note(rows, threads, self._clock() - started)
 

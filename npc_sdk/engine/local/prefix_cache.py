@@ -74,7 +74,7 @@ class PrefixCache:
     def stats(self) -> CacheStats:
         """The pool's use; may be read on any thread."""
         size, kept = self._pool.shape.block_bytes, self.kept_blocks
-        used = self._pool.blocks - self._pool.free_blocks - kept
+        used = max(0, self._pool.blocks - self._pool.free_blocks - kept)  # the model's thread may evict between the two
         return CacheStats(self._pool.blocks * size, used * size, kept * size, self.evictions)
 
     def __len__(self) -> int:

@@ -89,6 +89,9 @@ class Runner:
             scores = self._replay(works) if self._replay else None
             if scores is None:
                 scores = self._eager(works, between_layers)
+            else:
+                scores = scores.cpu()  # done, so that the rest is measured by the work
+                between_layers()
         logits = _by_cache(scores, works)
         took_s = time.perf_counter() - started
         is_undisturbed = number == self._runs
@@ -198,7 +201,7 @@ def _by_cache(scores: torch.Tensor, works: SequenceOf[Work]) -> dict[int, torch.
 
 def _wide_first(sequences: SequenceOf[Sequence]) -> list[Sequence]:
     """The prompt first, if there is one: its wide rows must be the batch's first."""
-    return sorted(sequences, key=lambda one: one.pending_tokens == 1)
+    return sorted(sequences, key=lambda one: one.pending_tokens == 1 and not one.is_prefill)
 
 
 def _chunk_end(sequence: Sequence, chunk_tokens: int) -> int:

@@ -104,6 +104,8 @@ class Scheduler:
 
         Units: now in seconds of time.perf_counter.
         """
+        if above is not None:  # those in the middle of a step age too
+            above = min((above, *(self._class(one, now) for one in self._held)))
         ranked = [one for one in self._ranked(now) if one not in self._held and may_step(one.request.priority)]
         if not ranked or (above is not None and self._class(ranked[0], now) >= above):
             return None
@@ -152,10 +154,12 @@ class Scheduler:
 
     def _class(self, sequence: Sequence, now: float) -> int:
         """A priority with its age taken off; 0 is the most urgent."""
+        if sequence.is_prefill and sequence.request.priority == Priority.BACKGROUND:
+            return int(Priority.BACKGROUND)  # a guess: nobody waits for it
         climbed = int((now - sequence.clock.arrived) / self.ageing_s)
         return max(0, int(sequence.request.priority) - climbed)
 
 
 def _is_decoding(sequence: Sequence) -> bool:
     """Whether a sequence waits for one token only."""
-    return sequence.lease is not None and sequence.pending_tokens == 1
+    return sequence.lease is not None and sequence.pending_tokens == 1 and not sequence.is_prefill

@@ -11,7 +11,7 @@ import statistics
 from dataclasses import dataclass, field
 
 SAMPLES = 5  # a trial's steps, and those it is compared with
-TRIAL_STEPS = 8  # with the present count, until another is tried; doubled each time that none was better
+TRIAL_STEPS = 32  # with the present count, until another is tried; doubled each time that none was better
 LAST_TRIAL_STEPS = 2048
 GAIN = 0.95  # of the present time is worth a change
 LOSS = 1.3  # of the usual time calls for a trial at once

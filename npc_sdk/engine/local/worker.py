@@ -137,13 +137,16 @@ class Worker:
     def _end_unwanted(self) -> None:
         """Ends sequences that were cancelled or are past their deadline."""
         now = time.perf_counter()
-        for sequence in self._scheduler.free:
+        free = self._scheduler.free
+        for sequence in self._scheduler.live:
+            if sequence.is_done:
+                continue  # told in the middle of its step, which will put it away
             lateness = sequence.lateness(now)
             if sequence.is_cancelled:
                 sequence.finish("cancelled")
-                self._retire(sequence)
             elif lateness is not None:
                 sequence.fail(lateness)
+            if sequence.is_done and sequence in free:
                 self._retire(sequence)
 
     def _step(self, plan: Plan) -> bool:
@@ -213,7 +216,12 @@ class Worker:
             self._fail(sequence, outcome)
             return
         try:
-            if outcome is not None:
+            lateness = None if sequence.is_done else sequence.lateness(time.perf_counter())
+            if sequence.is_done:
+                pass  # cancelled or late while others had its step
+            elif outcome is not None and lateness is not None and not sequence.new_tokens:
+                sequence.fail(lateness)
+            elif outcome is not None:
                 drawn = sequence.accept(outcome)
                 self._recorder.note_draft(len(outcome) - 1, drawn - 1)
             sequence.finish_prefill()
