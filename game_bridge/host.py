@@ -5,7 +5,7 @@ npc_sdk.world.World and npc_sdk.session.Session fit it, and so do the scripted o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Literal, Protocol
 
 from npc_sdk.engine.interface import Engine
@@ -75,8 +75,11 @@ class HostedWorld(Protocol):
         """Raises: UnknownNpc."""
         ...
 
-    def approach(self, npc_id: str, *, player: str = "Traveller") -> None:
-        """Begin the next prompt of an NPC in advance; returns at once. Raises: UnknownNpc, RequestError."""
+    def approach(self, npc_id: str, *, player: str = "Traveller", among: Collection[str] | None = None) -> None:
+        """Begin the next prompt of an NPC in advance; returns at once. Raises: UnknownNpc, RequestError.
+
+        A conversation that is open already goes on only where among names its session.
+        """
         ...
 
     def note_frame(self, frame_s: float) -> None:

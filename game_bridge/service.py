@@ -160,7 +160,7 @@ class Service:
         elif message.session_id is not None:
             peer.session(message.session_id).approach()
         elif message.npc_id is not None:
-            self._world.approach(message.npc_id, player=message.player)
+            self._world.approach(message.npc_id, player=message.player, among=peer.sessions)
         if message.ref is not None:
             peer.post(wire.Noted(ref=message.ref))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from npc_sdk.decoding.tool_formats import tool_format
@@ -110,16 +110,18 @@ class World:
             request = dataclasses.replace(request, snapshot=folder / f"{npc_id}.front")
         return await self.engine.prefill(request)
 
-    def approach(self, npc_id: str, *, player: str = DEFAULT_PLAYER) -> None:
+    def approach(self, npc_id: str, *, player: str = DEFAULT_PLAYER, among: Collection[str] | None = None) -> None:
         """The player walks up to an NPC: computes in the background what its next prompt begins with. Returns at once.
 
-        Goes on from the conversation that this player has open with the NPC, the latest of several.
+        Goes on from the conversation that this player has open with the NPC, the latest of several; among session_ids
+        only, where several games share this world.
         Raises: UnknownNpc, RequestError for a player's name; nothing that the engine has to say.
         """
         scene = self._scene(npc_id)
         _check_player(player)
         for session in reversed(self._sessions.values()):
-            if (session.npc_id, session.player) == (npc_id, player):
+            is_own = among is None or session.session_id in among
+            if is_own and (session.npc_id, session.player) == (npc_id, player):
                 session.approach()
                 return
         self._ahead.expect(f"{npc_id}/approach", Guess(scene, player, scene.opening), Priority.NEARBY, is_new=True)

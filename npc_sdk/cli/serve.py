@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from npc_sdk.cli import option
-from npc_sdk.errors import SettingsError
+from npc_sdk.errors import NpcError, SettingsError
 
 if TYPE_CHECKING:
     from game_bridge.server import BridgeServer
@@ -46,7 +46,8 @@ def serve(
     chosen = read_settings(settings, engine=engine, personas=personas)
     bridge = _bridge_settings(host or chosen.server.host, chosen.server.port if port is None else port)
     world = open_world(chosen, _print_progress, seed=seed)
-    asyncio.run(_serve(world, bridge, ready_file, until_input_closes))
+    is_kept = chosen.session.fronts_dir is not None
+    asyncio.run(_serve(world, bridge, ready_file, until_input_closes, warms_up=is_kept))
 
 
 def _bridge_settings(host: str, port: int) -> BridgeSettings:
@@ -59,7 +60,9 @@ def _print_progress(done: int, total: int, what: str) -> None:
     typer.echo(f"loading {done}/{total} {what}")
 
 
-async def _serve(world: World, settings: BridgeSettings, ready_file: Path | None, until_input_closes: bool) -> None:
+async def _serve(
+    world: World, settings: BridgeSettings, ready_file: Path | None, until_input_closes: bool, *, warms_up: bool
+) -> None:
     """Serves until a signal, the end of input, or a fault of the server's own."""
     from game_bridge.server import BridgeServer
 
@@ -68,11 +71,23 @@ async def _serve(world: World, settings: BridgeSettings, ready_file: Path | None
     if until_input_closes:
         _stop_on_closed_input(stop)
     try:
+        if warms_up:
+            await _warm_up(world)
         async with BridgeServer(world, settings) as server:
             _announce(server.address, ready_file)
             await _until_stopped(server, stop)
     finally:
         await world.close()
+
+
+async def _warm_up(world: World) -> None:
+    """Reads every character's prompt from the folder of fronts, or makes it for the next start."""
+    for done, npc_id in enumerate(world.cast, 1):
+        _print_progress(done, len(world.cast), npc_id)
+        try:
+            await world.warmup(npc_id)
+        except NpcError as exc:  # its first reply takes longer, or says what is wrong
+            typer.echo(f"{npc_id} was not warmed up: {exc}", err=True)
 
 
 async def _until_stopped(server: BridgeServer, stop: asyncio.Event) -> None:

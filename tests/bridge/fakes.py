@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 
 from npc_sdk.engine.interface import Engine, EngineInfo
@@ -143,9 +143,10 @@ class FakeWorld:
         self.approached: list[tuple[str, str]] = []
         self.frames_s: list[float] = []
 
-    def approach(self, npc_id: str, *, player: str = "Traveller") -> None:
+    def approach(self, npc_id: str, *, player: str = "Traveller", among: Collection[str] | None = None) -> None:
         if npc_id not in self.cast:
             raise UnknownNpc(f"npc_id {npc_id!r} is not in the cast", hint="mara, brom")
+        assert among is not None, "the bridge knows whose sessions are whose"
         self.approached.append((npc_id, player))
 
     def note_frame(self, frame_s: float) -> None:

@@ -57,6 +57,19 @@ def test_ready_file_holds_the_address(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [ready]
 
 
+def test_warmed_up_characters_are_kept_for_the_next_start(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"session: {{fronts_dir: {tmp_path / 'fronts'}}}\nserver: {{port: 0}}\n", encoding="utf-8")
+    for _ in range(2):
+        command = [sys.executable, "-m", "npc_sdk.cli", "serve", "--until-input-closes", "--settings", str(settings)]
+        done = subprocess.run(command, input="", capture_output=True, text=True, env=ENVIRON, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "5/5 tobin" in done.stdout
+        kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "fronts").iterdir()}
+        assert len(kept) == 5
+    assert all(name.endswith(".front") for name in kept)
+
+
 def test_busy_port_is_told() -> None:
     with start("--until-input-closes") as server:
         port = address_of(server).rpartition(":")[2]

@@ -392,3 +392,16 @@ async def test_hearth_has_all_but_the_last_words_computed() -> None:
     assert usage.prompt_tokens > 100
     assert usage.prompt_tokens - usage.cached_tokens < 16
     await world.close()
+
+
+async def test_an_approach_goes_on_only_from_conversations_that_are_the_games_own() -> None:
+    engine = ScriptedEngine("Fine.")
+    world = make_world(engine)
+    await hear(world.talk("mara"), "Do not tell them of the swordfish.")
+    engine.prefills.clear()
+    world.approach("mara", among=())
+    await settle()
+    assert "swordfish" not in text(engine.prefills[-1].segments)
+    world.approach("mara")
+    await settle()
+    assert "swordfish" in text(engine.prefills[-1].segments)

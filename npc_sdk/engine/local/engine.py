@@ -80,7 +80,8 @@ class LocalEngine:
         self._governor = Governor(governor, torch.get_num_threads() if decoder.is_same_with_any_threads else 0)
         pace = Pace(self._governor)
         replay = recorded_decode(decoder, pool)
-        # A recording rounds otherwise than a step with drafts: a card takes the one way only.
+        # A recording rounds otherwise than other steps, and takes no drafts. Beside a prompt a reply goes the other
+        # way: on a card greedy words may depend on neighbours.
         drafts = 0 if replay else limits.draft_tokens
         runner = Runner(decoder, pool, self.prefix_cache, drafts, pace.step, replay)
         self._worker = Worker(runner, scheduler, self._governor, pace)
@@ -249,7 +250,10 @@ class LocalEngine:
         return sequence
 
     def _check_open(self, request_id: str, *, is_prefill: bool) -> None:
-        """Fronts and replies each have a queue: guesses never keep a reply out. Raises: DuplicateRequest, Overloaded."""
+        """Fronts and replies each have a queue, so that guesses keep no reply out.
+
+        Raises: DuplicateRequest, Overloaded.
+        """
         if request_id in self._open:
             raise DuplicateRequest(f"request {request_id!r} is running already", hint="give every request its own id")
         waiting = sum(one.is_prefill == is_prefill for one in self._open.values())

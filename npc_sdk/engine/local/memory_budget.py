@@ -21,6 +21,7 @@ from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, CacheShape, blocks_for
 from npc_sdk.engine.local.checkpoint import Checkpoint
 from npc_sdk.engine.local.config import ModelConfig, load_config
 from npc_sdk.engine.local.int4_wide import RESTORED_ROWS
+from npc_sdk.engine.local.limits import DEFAULT_LIMITS
 from npc_sdk.engine.local.loader import choose_device, choose_dtype
 from npc_sdk.engine.local.scheduler import CHUNK_TOKENS
 from npc_sdk.engine.local.tensor_file import TensorSpec
@@ -119,7 +120,7 @@ def workspace_bytes(config: ModelConfig, dtype: torch.dtype, context_tokens: int
     scores = BLOCK_TOKENS * config.heads * context_tokens * (2 * FLOAT_BYTES // dtype.itemsize + 1)
     attention = rows * (3 * config.hidden_size + 3 * (query + 2 * keys)) + scores
     restored = 3 * RESTORED_ROWS * max(config.hidden_size, config.intermediate_size, query)
-    gathered = 2 * context_tokens * keys
+    gathered = 2 * DEFAULT_LIMITS.running * context_tokens * keys  # one call may read the blocks of all replies
     masks = (CHUNK_TOKENS // BLOCK_TOKENS + 1) * BLOCK_TOKENS * (config.heads // config.kv_heads) * context_tokens
     logits = 2 * DECODING_ROWS * config.vocab_size
     return (max(mlp, attention) + restored + gathered + masks + logits) * dtype.itemsize
