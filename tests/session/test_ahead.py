@@ -22,7 +22,7 @@ from npc_sdk.requests import PrefillRequest, Priority, Segment
 from npc_sdk.session import Session
 from npc_sdk.session.ahead import certain_chars
 
-from .stage import GIVE, MARA, WORLD, accept, end_of, failure_of, hear, make_session, make_world
+from .stage import GIVE, MARA, WORLD, accept, end_of, hear, make_session, make_world
 
 Way = Callable[[Session], None]
 
@@ -354,25 +354,6 @@ async def test_frames_and_stats_pass_through_the_world() -> None:
     for wrong in (-0.1, float("nan"), float("inf")):
         with pytest.raises(RequestError):
             world.note_frame(wrong)
-
-
-async def test_words_that_come_too_late_are_dropped() -> None:
-    engine = ScriptedEngine("One two three.", delay_s=0.05)
-    session = make_world(engine).talk("mara")
-    failure = failure_of(await hear(session, start_by_s=0.01))
-    assert (failure.error.code, failure.text) == ("deadline_missed", "")
-    assert len(session.history) == 1, "nothing was said, nothing is remembered"
-    assert end_of(await hear(session, start_by_s=0.5)).text == "One two three."
-    assert failure_of(await hear(session, start_by_s=0)).error.code == "bad_request"
-
-
-async def test_only_the_first_word_has_a_deadline() -> None:
-    session, engine = make_session([GIVE, "There."])
-    await hear(session, start_by_s=2, answer=accept)
-    first, second = engine.requests
-    assert first.start_by_s is not None
-    assert 1 < first.start_by_s <= 2
-    assert second.start_by_s is None
 
 
 async def test_hearth_has_all_but_the_last_words_computed() -> None:
