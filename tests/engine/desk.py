@@ -32,7 +32,7 @@ def write_cache(cache: KVCache, values: list[int]) -> None:
 
 def read_cache(cache: KVCache) -> list[int]:
     """The numbers that a cache holds, checked in both layers and behind its end."""
-    layers = [cache.read(layer, cache.capacity) for layer in range(SHAPE.layers)]
+    layers = [cache.pool.read(layer, cache.where(len(cache.blocks))) for layer in range(SHAPE.layers)]
     for layer, (keys, values) in enumerate(layers):
         assert torch.allclose(keys[:, : cache.length] - layer, -values[:, : cache.length], rtol=0, atol=1e-3)
         assert not keys[:, cache.length :].any()
@@ -114,7 +114,11 @@ class Shelf:
         """The first keys of what a new sequence would find of these tokens."""
         lease = Lease(self.pool, self.tree, wide_until)
         lease.adopt(tokens)
-        keys = lease.cache.read(0, lease.cache.capacity)[0][0, : lease.length, 0] if lease.length else torch.empty(0)
+        keys = (
+            lease.cache.pool.read(0, lease.cache.where(len(lease.cache.blocks)))[0][0, : lease.length, 0]
+            if lease.length
+            else torch.empty(0)
+        )
         lease.discard()
         self.check()
         return [round(number, 3) for number in keys.tolist()]

@@ -77,7 +77,7 @@ def test_paged_attention_is_attention(lengths: tuple[int, ...], heads: int, kv_h
     query = torch.randn(len(lengths), heads, 16, generator=generator)
     got = paged_attend(query, pool.keys[0], pool.values[0], torch.tensor(tables), torch.tensor(lengths))
     for row, (cache, length) in enumerate(zip(caches, lengths, strict=True)):
-        keys, values = cache.read(0, cache.capacity)
+        keys, values = cache.pool.read(0, cache.where(len(cache.blocks)))
         mask = torch.zeros(-(-heads // kv_heads // 4) * 4, cache.capacity)
         mask[:, length:] = -torch.inf
         wanted = attend(query[row : row + 1], keys, values, mask[None])

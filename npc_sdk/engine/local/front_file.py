@@ -51,10 +51,14 @@ class FrontFiles:
                 return False
             snapshot = await asyncio.to_thread(self._read, path)
             prompt = self._tokenizer.encode(request.segments)
-            wide_until = await self._on_model(lambda runner: runner.front_wide(len(prompt), self._bulk(request)))
-            if (snapshot.tokens, snapshot.wide_until) != (tuple(prompt), wide_until):
-                raise ModelFormatError(f"{str(path)!r} holds another prompt's front", hint="it is made anew")
-            await self._on_model(lambda runner: runner.put(snapshot))
+            bulk = self._tokenizer.bulk_tokens(request)
+
+            def put(runner: Runner) -> None:
+                if (snapshot.tokens, snapshot.wide_until) != (tuple(prompt), runner.front_wide(len(prompt), bulk)):
+                    raise ModelFormatError(f"{str(path)!r} holds another prompt's front", hint="it is made anew")
+                runner.put(snapshot)
+
+            await self._on_model(put)
         except NpcError as exc:
             log.warning("a prompt's front is computed, not read: %s", exc)
             return False
@@ -62,15 +66,12 @@ class FrontFiles:
 
     async def keep(self, request: GenerateRequest, path: Path) -> None:
         """Writes what the cache holds of a front. Mutates: the file."""
-        prompt = self._tokenizer.encode(request.segments)
+        prompt, bulk = self._tokenizer.encode(request.segments), self._tokenizer.bulk_tokens(request)
         try:
-            snapshot = await self._on_model(lambda runner: runner.take(prompt, self._bulk(request)))
+            snapshot = await self._on_model(lambda runner: runner.take(prompt, bulk))
             await asyncio.to_thread(self._write, path, snapshot)
         except NpcError as exc:
             log.warning("a prompt's front is not kept: %s", exc)
-
-    def _bulk(self, request: GenerateRequest) -> int | None:
-        return self._tokenizer.bulk_tokens(request)
 
     def _read(self, path: Path) -> Snapshot:
         return read_file(path, self._shape, self._identity(), self._max_tokens)

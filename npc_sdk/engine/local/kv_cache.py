@@ -64,13 +64,6 @@ class KVCache:
         """The pool's rows of tokens first to last (not included)."""
         return [self.blocks[at // BLOCK_TOKENS] * BLOCK_TOKENS + at % BLOCK_TOKENS for at in range(first, last)]
 
-    def read(self, layer: int, tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """A layer's keys and values of the first tokens, whole blocks of them, as the model computes with them.
-
-        Shapes: both (kv_heads, tokens, head_dim), views where the blocks are neighbours and the pool is not int8.
-        """
-        return self.pool.read(layer, self.where(tokens // BLOCK_TOKENS))
-
     def where(self, blocks: int) -> slice | torch.Tensor:
         """The first blocks as the pool reads them: a stretch of its rows where they are neighbours, else by number."""
         if self._is_contiguous:

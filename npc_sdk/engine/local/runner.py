@@ -145,7 +145,7 @@ class Runner:
         """Guesses how replies go on, where nobody's prompt is in the step and it pays. Mutates: the drafts."""
         for one in sequences:
             one.draft = ()
-        if self._speculation.most and all(one.pending_tokens == 1 and not one.is_prefill for one in sequences):
+        if self._speculation.most and all(one.is_decoding for one in sequences):
             guesses = [one.guesser.guess(self._draft_room(one)) for one in sequences]
             shares = self._speculation.share_out(guesses)
             for one, guess, share in zip(sequences, guesses, shares, strict=True):
@@ -201,7 +201,7 @@ def _by_cache(scores: torch.Tensor, works: SequenceOf[Work]) -> dict[int, torch.
 
 def _wide_first(sequences: SequenceOf[Sequence]) -> list[Sequence]:
     """The prompt first, if there is one: its wide rows must be the batch's first."""
-    return sorted(sequences, key=lambda one: one.pending_tokens == 1 and not one.is_prefill)
+    return sorted(sequences, key=lambda one: one.is_decoding)
 
 
 def _chunk_end(sequence: Sequence, chunk_tokens: int) -> int:

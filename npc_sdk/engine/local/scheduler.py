@@ -112,8 +112,8 @@ class Scheduler:
         running, waiting = ranked[: self.max_running], ranked[self.max_running :]
         best = self._class(ranked[0], now)
         members = [one for one in running if self._class(one, now) == best]
-        decoding = tuple(one for one in members if _is_decoding(one))
-        prefill = next((one for one in members if not _is_decoding(one)), None)
+        decoding = tuple(one for one in members if one.is_decoding)
+        prefill = next((one for one in members if not one.is_decoding), None)
         return Plan(
             decoding,
             prefill,
@@ -158,8 +158,3 @@ class Scheduler:
             return int(Priority.BACKGROUND)  # a guess: nobody waits for it
         climbed = int((now - sequence.clock.arrived) / self.ageing_s)
         return max(0, int(sequence.request.priority) - climbed)
-
-
-def _is_decoding(sequence: Sequence) -> bool:
-    """Whether a sequence waits for one token only."""
-    return sequence.lease is not None and sequence.pending_tokens == 1 and not sequence.is_prefill

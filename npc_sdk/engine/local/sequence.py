@@ -117,6 +117,11 @@ class Sequence:
         return len(self.tokens) - (self.lease.length if self.lease else 0)
 
     @property
+    def is_decoding(self) -> bool:
+        """Whether it waits for the next token of its reply and nothing else."""
+        return self.lease is not None and self.pending_tokens == 1 and not self.is_prefill
+
+    @property
     def reusable(self) -> list[int]:
         """The tokens that may come out of the cache: all but the last, whose logits a reply wants."""
         return self.tokens if self.is_prefill else self.tokens[:-1]
