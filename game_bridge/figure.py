@@ -66,7 +66,10 @@ class GovernorFields(WireModel):
 class RequestFields(WireModel):
     """One request that the engine ended: a run of a reply, or a prompt's front computed in advance."""
 
-    request_id: Annotated[str, Field(max_length=320)] = Field(description="the engine's own; begins with the session's")
+    request_id: Annotated[str, Field(max_length=320)] | None = Field(
+        default=None, description="the engine's own, which begins with the session's; nil for another client's"
+    )
+    is_front: bool = Field(description="whether a prompt's front was computed in advance, and no reply")
     end: Literal["stop", "length", "cancelled", "failed"] = Field(description="how it ended")
     prompt_tokens: Count = Field(description="of the prompt")
     reused_tokens: Count = Field(description="of these, found in the cache")

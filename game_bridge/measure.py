@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from game_bridge import message as wire
@@ -14,8 +15,11 @@ _MAX_ID_CHARS, _MAX_NAME_CHARS = 320, 128
 Fields = TypeVar("Fields", bound=wire.WireModel)
 
 
-def figures(engine: Engine, bridge: wire.BridgeFields, ref: int | None) -> wire.Figures:
-    """What the engine and the server did so far. Raises: ProtocolError for a figure that is none."""
+def figures(engine: Engine, bridge: wire.BridgeFields, ref: int | None, is_own: Callable[[str], bool]) -> wire.Figures:
+    """What the engine and the server did so far, for one client: is_own says which request ids it may know.
+
+    Raises: ProtocolError for a figure that is none.
+    """
     stats, info = engine.stats(), engine.info
     return make(
         wire.Figures,
@@ -29,7 +33,7 @@ def figures(engine: Engine, bridge: wire.BridgeFields, ref: int | None) -> wire.
         ),
         cache=_copied(wire.CacheFields, stats.cache),
         governor=_copied(wire.GovernorFields, stats.governor),
-        requests=tuple(_request(request) for request in stats.requests),
+        requests=tuple(_request(request, is_named=is_own(request.request_id)) for request in stats.requests),
     )
 
 
@@ -38,11 +42,13 @@ def _copied(model: type[Fields], figures: object) -> Fields:
     return make(model, **{name: getattr(figures, name) for name in model.model_fields})
 
 
-def _request(stats: RequestStats) -> wire.RequestFields:
+def _request(stats: RequestStats, *, is_named: bool) -> wire.RequestFields:
+    """One request; a run of a reply is known by the number that ends its id."""
     timings = stats.timings
     return make(
         wire.RequestFields,
-        request_id=stats.request_id[:_MAX_ID_CHARS],
+        request_id=stats.request_id[:_MAX_ID_CHARS] if is_named else None,
+        is_front=not stats.request_id.rpartition("/")[2].isdecimal(),
         end=stats.end,
         prompt_tokens=stats.prompt_tokens,
         reused_tokens=stats.reused_tokens,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 
 from game_bridge import message as wire
@@ -26,6 +27,7 @@ class Peer:
         self.replies: dict[str, Reply] = {}
         self._limits = limits
         self._used: OrderedDict[str, None] = OrderedDict()
+        self._opened: OrderedDict[str, None] = OrderedDict()
 
     def post(self, message: wire.ServerMessage) -> None:
         """Queue a message. Raises: ProtocolError, TooLarge."""
@@ -39,9 +41,20 @@ class Peer:
         """Remember an id as used. Raises: DuplicateRequest."""
         if self.has_used(request_id):
             raise DuplicateRequest(f"request_id {request_id!r} was used before", hint="take a new one for every say")
-        self._used[request_id] = None
-        if len(self._used) > _REMEMBERED_IDS:
-            self._used.popitem(last=False)
+        _remember(self._used, request_id)
+
+    def open(self, session: HostedSession) -> None:
+        """Take a session as this connection's own."""
+        self.sessions[session.session_id] = session
+        _remember(self._opened, session.session_id)
+
+    def has_asked(self, request_id: str) -> bool:
+        """Whether one of the engine's request ids is of a session of this connection, open or ended.
+
+        Such an id is the session's and more behind a slash.
+        """
+        heads = itertools.accumulate(request_id.split("/"), "{}/{}".format)
+        return any(head in self._opened for head in heads)
 
     def session(self, session_id: str) -> HostedSession:
         """One of this connection's own sessions. Raises: UnknownSession."""
@@ -65,3 +78,11 @@ class Peer:
         self.sessions.clear()
         self.replies.clear()
         self._used.clear()
+        self._opened.clear()
+
+
+def _remember(ids: OrderedDict[str, None], one: str) -> None:
+    """Keeps an id, at the cost of the oldest of very many. Mutates: ids."""
+    ids[one] = None
+    if len(ids) > _REMEMBERED_IDS:
+        ids.popitem(last=False)

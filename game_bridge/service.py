@@ -82,7 +82,7 @@ class Service:
             case wire.Approach() | wire.Typing() | wire.Frame():
                 self._take_hint(peer, message)
             case wire.Stats():
-                peer.post(figures(self._world.engine, self._own_figures(), message.ref))
+                peer.post(figures(self._world.engine, self._own_figures(), message.ref, peer.has_asked))
             case wire.Ping():
                 peer.post(wire.Pong(ref=message.ref))
             case _:
@@ -111,7 +111,7 @@ class Service:
     def _talk(self, peer: Peer, message: wire.Talk) -> None:
         peer.check_room("sessions", len(peer.sessions), self._limits.max_sessions)
         session = self._world.talk(message.npc_id, player=message.player)
-        peer.sessions[session.session_id] = session
+        peer.open(session)
         peer.post(
             protocol.make(
                 wire.Talking,

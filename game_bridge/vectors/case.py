@@ -138,6 +138,7 @@ SERVER_CASES: tuple[ValidCase, ...] = (
             requests=(
                 wire.RequestFields(
                     request_id="mara-7/1.q-1/0",
+                    is_front=False,
                     end="stop",
                     prompt_tokens=412,
                     reused_tokens=384,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +24,6 @@ LINES_ABOVE = 12  # of the terminal, above the list of replies
 PLAIN_COLUMNS = 120
 _LABEL = 10
 _MB = 1024**2
-_RANDOM_END = re.compile(r"-[0-9a-f]{16}$")  # of a session's id
 
 
 def top(
@@ -84,7 +82,7 @@ def board(figures: Figures, address: str, rows: int) -> RenderableType:
     from rich.text import Text
 
     lines = [Text.assemble((f"{name:<{_LABEL}}", "bold cyan"), told) for name, told in _lines(figures, address).items()]
-    replies = [request for request in reversed(figures.requests) if _is_reply(request)]
+    replies = [request for request in reversed(figures.requests) if not request.is_front]
     return Group(*lines, Text(), _table(replies[:rows]))
 
 
@@ -96,7 +94,7 @@ def _lines(figures: Figures, address: str) -> dict[str, str]:
         "now": f"running {engine.running}, waiting {engine.waiting}; open replies {bridge.replies}, "
         f"conversations {bridge.sessions}, connections {bridge.peers}",
         "speed": _speed([request for request in figures.requests if request.new_tokens > 1]),
-        "ahead": _ahead([request for request in figures.requests if not _is_reply(request)]),
+        "ahead": _ahead([request for request in figures.requests if request.is_front]),
         "steps": f"{engine.steps}, {_batches(figures)}; pre-empted {engine.preemptions}",
         "guesses": f"{engine.accepted_tokens} of {engine.drafted_tokens} drafted tokens were right",
         "cache": f"{cache.used_bytes / _MB:.1f} MB in use and {cache.kept_bytes / _MB:.1f} MB kept of "
@@ -149,12 +147,11 @@ def _frames(governor: GovernorFields) -> str:
 
 
 def _table(replies: list[RequestFields]) -> Table:
-    """What has ended; columns of times are in milliseconds."""
+    """What has ended; columns of times are in milliseconds. Whose it was, the server tells no other client."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold cyan")
-    table.add_column("who", no_wrap=True)
     for name in ("queue ms", "prefill", "reused", "of", "first", "new", "gap", "longest", "tok/s"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("end", no_wrap=True)
@@ -166,7 +163,6 @@ def _table(replies: list[RequestFields]) -> Table:
 def _cells(reply: RequestFields) -> tuple[str, ...]:
     has_gaps = reply.new_tokens > 1
     return (
-        _RANDOM_END.sub("", reply.request_id.partition("/")[0])[:20],
         *(f"{seconds * 1e3:.1f}" for seconds in (reply.queued_s, reply.prefill_s)),
         str(reply.reused_tokens),
         str(reply.prompt_tokens),
@@ -176,8 +172,3 @@ def _cells(reply: RequestFields) -> tuple[str, ...]:
         f"{reply.tokens_per_s:.1f}" if has_gaps else "",
         reply.end,
     )
-
-
-def _is_reply(request: RequestFields) -> bool:
-    """Whether it is a run of a reply, whose number ends its id, and not something computed in advance of one."""
-    return request.request_id.rpartition("/")[2].isdecimal()

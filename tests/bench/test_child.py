@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,13 @@ def test_our_engine_answers_with_figures(store: Store, tmp_path: Path) -> None:
         assert child.ask("together", texts=[text, text + text], tokens=4)["streams"] == 2
         assert child.ask("read_ahead", front=text)["prompt_tokens"] == 40
         assert child.ask("first_token", front=text, words=text)["cached_tokens"] >= 39
+
+
+def test_our_engine_s_process_holds_nothing_of_the_prompts_makers() -> None:
+    """Its memory is measured: the words' tables, 70 MB for the 4B shape, stay with the parent, who sends texts."""
+    code = f"import sys; runner.make_runner('ours'); sys.exit({Words.__module__!r} in sys.modules)"
+    importing = "import npc_sdk.bench.runner.__main__ as runner"
+    assert subprocess.run([sys.executable, "-c", f"{importing}; {code}"], check=False).returncode == 0
 
 
 def test_an_order_that_fails_names_the_engine_and_the_order(store: Store, tmp_path: Path) -> None:

@@ -33,12 +33,12 @@ class FakePersona:
 class FakeEngine:
     def __init__(self, has_vision: bool) -> None:
         self.info = EngineInfo("fake", 4096, "plain", "plain", has_vision=has_vision)
+        self.ended_ids: list[str] = []
 
     def stats(self) -> EngineStats:
-        ended = RequestStats("mara-1/1.q/0", "stop", 30, 20, 5, Timings(0.25, 0.5, 1.0, 2.0, 3.0), 0.4, 0.7)
-        return EngineStats(
-            running=1, cache=CacheStats(evictions=3), steps=4, batch_sizes={2: 1, 1: 3}, requests=(ended,)
-        )
+        timings = Timings(0.25, 0.5, 1.0, 2.0, 3.0)
+        ended = tuple(RequestStats(one, "stop", 30, 20, 5, timings, 0.4, 0.7) for one in self.ended_ids)
+        return EngineStats(running=1, cache=CacheStats(evictions=3), steps=4, batch_sizes={2: 1, 1: 3}, requests=ended)
 
 
 @dataclass
@@ -136,7 +136,8 @@ class FakeWorld:
             "mara": FakePersona("Mara", "Welcome to the Lantern."),
             "brom": FakePersona("Brom", ""),
         }
-        self.engine: Engine = FakeEngine(has_vision)  # type: ignore[assignment]
+        self.fake_engine = FakeEngine(has_vision)
+        self.engine: Engine = self.fake_engine  # type: ignore[assignment]
         self.sessions: dict[str, FakeSession] = {}
         self.all_sessions: list[FakeSession] = []
         self.state: dict[str | None, dict[str, JsonValue]] = {}

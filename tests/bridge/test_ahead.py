@@ -15,7 +15,7 @@ from game_bridge.frame_meter import INTERVAL_S, FrameMeter
 from game_bridge.server import BridgeServer
 from game_bridge.soak.scene import NPC_ID, TALK, make_world
 from npc_sdk.engine.scripted import ScriptedEngine
-from npc_sdk.engine.stats import CacheStats, GovernorStats
+from npc_sdk.engine.stats import CacheStats, EngineStats, GovernorStats, RequestStats
 from npc_sdk.errors import (
     ConnectionLost,
     DeadlineMissed,
@@ -25,6 +25,7 @@ from npc_sdk.errors import (
     UnknownNpc,
     Unsupported,
 )
+from npc_sdk.events import Timings
 from npc_sdk.world import World
 
 from .asking import eventually, open_session
@@ -114,8 +115,11 @@ async def test_the_blocking_client_tells_ahead(server: BridgeServer, world: Fake
     assert figures.bridge.sessions == 1
 
 
-async def test_figures_bring_the_engines_and_the_servers_own(client: AsyncNpcClient, server: BridgeServer) -> None:
-    await client.talk("mara")
+async def test_figures_bring_the_engines_and_the_servers_own(
+    client: AsyncNpcClient, server: BridgeServer, world: FakeWorld
+) -> None:
+    mara = await client.talk("mara")
+    world.fake_engine.ended_ids = [f"{mara.session_id}/1.q/0"]
     async with await AsyncNpcClient.connect(server.address) as other:
         reply = await other.say("brom", "slow")
         await other.ping()  # by now the server has read what came before it
@@ -127,9 +131,57 @@ async def test_figures_bring_the_engines_and_the_servers_own(client: AsyncNpcCli
     assert (figures.engine.running, figures.engine.steps, figures.cache.evictions) == (1, 4, 3)
     assert [(batch.requests, batch.steps) for batch in figures.batches] == [(1, 3), (2, 1)]
     (request,) = figures.requests
-    assert (request.request_id, request.end, request.tokens_per_s) == ("mara-1/1.q/0", "stop", 2.0)
+    assert (request.request_id, request.end, request.tokens_per_s) == (f"{mara.session_id}/1.q/0", "stop", 2.0)
     assert (request.prompt_tokens, request.reused_tokens, request.new_tokens) == (30, 20, 5)
     assert (request.queued_s, request.prefill_s, request.first_token_s) == (0.25, 0.5, 1.0)
+
+
+async def test_nobody_is_told_whose_requests_the_others_are(
+    client: AsyncNpcClient, server: BridgeServer, world: FakeWorld
+) -> None:
+    mine, left = await client.talk("mara"), await client.talk("mara")
+    await left.leave()
+    async with await AsyncNpcClient.connect(server.address) as other:
+        theirs = await other.talk("mara", player="Robin")
+        own = [f"{mine.session_id}/ahead-3", f"{left.session_id}/1.q-2/0", f"{mine.session_id}/1.q/1"]
+        foreign = [
+            f"{theirs.session_id}/2.q/0",
+            f"{theirs.session_id}/ahead-4",
+            f"{mine.session_id}more/1.q/0",
+            "mara/approach/ahead-5",
+            "mara/warmup-0a1b2c3d",
+        ]
+        world.fake_engine.ended_ids = [*own, *foreign]
+        figures = await client.stats()
+        assert [request.request_id for request in figures.requests] == own + [None] * len(foreign)
+        fronts = [request.is_front for request in figures.requests]
+        assert fronts == [True, False, False, False, True, False, True, True]
+        assert {request.prompt_tokens for request in figures.requests} == {30}, "they are counted all the same"
+        assert [request.request_id for request in (await other.stats()).requests[3:5]] == foreign[:2]
+
+
+async def test_the_ids_of_a_real_conversation_are_told_to_its_client_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    world: World = make_world()
+    engine = world.engine
+    assert isinstance(engine, ScriptedEngine)
+    async with BridgeServer(world, quick_settings()) as server:
+        mine, theirs = [await AsyncNpcClient.connect(server.address) for _ in range(2)]
+        sessions = [await one.talk(NPC_ID) for one in (mine, theirs)]
+        for session in sessions:
+            session.typing(TALK[:-2])
+            await session.say(TALK).read()
+        ids = [*(run.request_id for run in engine.requests), *(front.request_id for front in engine.prefills)]
+        ended = tuple(RequestStats(one, "stop", 1, 0, 1, Timings(), 0.0, 0.0) for one in ids)
+        monkeypatch.setattr(engine, "stats", lambda: EngineStats(requests=ended))
+        told = [[request.request_id for request in (await one.stats()).requests] for one in (mine, theirs)]
+        for one in (mine, theirs):
+            await one.close()
+    await world.close()
+    for session, named in zip(sessions, told, strict=True):
+        own = [one for one in ids if one.startswith(session.session_id)]
+        assert len(own) >= 2
+        assert [one for one in named if one] == own
+        assert len(named) == len(ids)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from npc_sdk.cli import top
 from npc_sdk.errors import ConnectionLost
 
 REPLY = wire.RequestFields(
-    request_id="elsbeth-0123456789abcdef/1.q-1/0",
+    is_front=False,
     end="stop",
     prompt_tokens=412,
     reused_tokens=384,
@@ -31,9 +31,9 @@ REPLY = wire.RequestFields(
     longest_gap_s=0.1875,
     tokens_per_s=16.0,
 )
-FRONT = REPLY.model_copy(update={"request_id": "elsbeth-0123456789abcdef/ahead-3", "new_tokens": 0})
+FRONT = REPLY.model_copy(update={"is_front": True, "new_tokens": 0})
 GIVEN_UP = FRONT.model_copy(update={"end": "cancelled"})
-SILENT = REPLY.model_copy(update={"request_id": "pip-1/1.q-2/0", "end": "failed", "new_tokens": 0})
+SILENT = REPLY.model_copy(update={"end": "failed", "queued_s": 0.5, "new_tokens": 0})
 
 
 def figures(*requests: wire.RequestFields, governor: wire.GovernorFields | None = None) -> wire.Figures:
@@ -67,14 +67,14 @@ def test_the_board_tells_every_figure() -> None:
     assert told["cache"] == "1.0 MB in use and 16.0 MB kept of 256.0 MB; blocks evicted 7"
     assert told["governor"] == "full speed; 0 × slower, 0 × faster"
     assert told["frames"] == "no game tells of its frames"
-    assert told["elsbeth"].split() == "1.5 125.0 384 412 250.0 9 62.5 187.5 16.0 stop".split()
+    assert told["1.5"].split() == "125.0 384 412 250.0 9 62.5 187.5 16.0 stop".split()
 
 
 def test_the_newest_replies_stand_first_and_no_more_than_there_is_room_for() -> None:
-    older = REPLY.model_copy(update={"request_id": "mara-1/1.q-0/0"})
+    older = REPLY.model_copy(update={"queued_s": 0.25})
     lines = shown(figures(older, REPLY, FRONT, SILENT), rows=2)
-    assert [line.split()[0] for line in lines[-2:]] == ["pip-1", "elsbeth"]
-    assert lines[-2].split()[1:] == ["1.5", "125.0", "384", "412", "0", "failed"]
+    assert [line.split()[0] for line in lines[-2:]] == ["500.0", "1.5"]
+    assert lines[-2].split() == ["500.0", "125.0", "384", "412", "0", "failed"]
 
 
 def test_a_server_that_has_done_nothing_yet_can_be_shown() -> None:

@@ -16,6 +16,7 @@ from npc_sdk.decoding.sampling import TokenSampler
 from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.engine import LocalEngine
 from npc_sdk.engine.local.loader import load_decoder
+from npc_sdk.engine.local.native import library
 from npc_sdk.engine.local.quantize import quantize_checkpoint
 
 from .checkpoints import dequantized_model, write_checkpoint
@@ -65,6 +66,18 @@ def load() -> Iterator[Callable[..., Decoder]]:
         yield lambda folder, **options: stack.enter_context(
             closing(load_decoder(folder, **{"device": "cpu", **options}))
         )
+
+
+@pytest.fixture
+def torch_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Has models that are loaded from now on take torch's kernels, as where nothing was compiled."""
+
+    def switch() -> None:
+        monkeypatch.setenv(library.SWITCH, "off")
+        library.kernels.cache_clear()
+
+    yield switch
+    library.kernels.cache_clear()
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from npc_sdk.engine.local.attention import attend
 from npc_sdk.engine.local.batch import Work
 from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, BlockPool, CacheShape
 from npc_sdk.engine.local.cuda_graph import DecodeGraphs, Forward, capture_on, low_priority_stream, paged_attend
 from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.kv_cache import KVCache
-from npc_sdk.engine.local.layers import attend
 from npc_sdk.engine.local.loader import load_decoder
 
 from .conftest import Zoo

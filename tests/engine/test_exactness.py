@@ -13,17 +13,20 @@ from random import Random
 from typing import Any, TypeAlias
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from npc_sdk.engine.local import sequence as sequence_module
-from npc_sdk.engine.local.block_pool import BLOCK_TOKENS
+from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, CacheShape
+from npc_sdk.engine.local.config import load_config
 from npc_sdk.engine.local.engine import LocalEngine
 from npc_sdk.engine.local.limits import Limits
 from npc_sdk.engine.local.sequence import Sequence
 from npc_sdk.engine.local.speculation import Speculation
 from npc_sdk.errors import RequestError
 from npc_sdk.requests import GenerateRequest, PrefillRequest, Priority, Segment
+from npc_sdk.settings import CacheDtype
 
 from .conftest import Zoo
 from .prophet import Book, Prophet
@@ -36,7 +39,13 @@ STARTS = ("", "q" * 30, RULES, RULES + LORE)
 ENDS = ("hello?", "any work for me", "z" * 40, "z" * 41 + "!")
 MODELS = ("nemotron int4", "qwen2 int4", "llama")
 NEW_TOKENS = 40
-TOKEN_BYTES = {"float32": 1024, "bfloat16": 512}  # of the zoo's shape
+# What the model computes in, and what its cache stores.
+CACHES: dict[str, tuple[torch.dtype, CacheDtype | None]] = {
+    "float32": (torch.float32, None),
+    "bfloat16": (torch.bfloat16, None),
+    "float32 in int8": (torch.float32, "int8"),
+    "bfloat16 in int8": (torch.bfloat16, "int8"),
+}
 
 Prompt: TypeAlias = tuple[str, str, bool]  # front, words, and whether the front is named as stable
 
@@ -95,12 +104,12 @@ class Watched:
     def __init__(self, engine: LocalEngine) -> None:
         self.engine = engine
         self.sequences: dict[str, Sequence] = {}
-        submit = engine._submit
+        enter = engine._enter
 
         def keep(request: GenerateRequest, inbox: Any, **options: Any) -> Sequence:
-            return self.sequences.setdefault(request.request_id, submit(request, inbox, **options))
+            return self.sequences.setdefault(request.request_id, enter(request, inbox, **options))
 
-        engine._submit = keep  # type: ignore[method-assign]
+        engine._enter = keep  # type: ignore[method-assign]
 
     async def ids(self, request: GenerateRequest) -> list[int]:
         """A reply's token ids."""
@@ -114,16 +123,21 @@ class Bench:
     """Engines over one model, and what its plain path says: one at a time, nothing kept, whole prompts."""
 
     folder: Path
-    dtype: str
-    known: dict[Prompt, list[int]] = field(default_factory=dict)
-    book: Book = field(default_factory=dict)
+    cache: str
+    known: dict[Prompt, list[int]] = field(default_factory=dict, repr=False)
+    book: Book = field(default_factory=dict, repr=False)
 
     def engine(self, blocks: int, limits: Limits) -> Watched:
         """A new engine with a pool of so many blocks, a window at least."""
-        cache_bytes = blocks * BLOCK_TOKENS * TOKEN_BYTES[self.dtype]
-        return Watched(
-            LocalEngine.load(self.folder, device="cpu", dtype=self.dtype, cache_bytes=cache_bytes, limits=limits)
+        config, (dtype, cache_dtype) = load_config(self.folder), CACHES[self.cache]
+        sizes = (config.layers, config.kv_heads, config.head_dim)
+        shape = CacheShape(*sizes, dtype, torch.device("cpu"), is_int8=cache_dtype == "int8")
+        options: dict[str, Any] = {"dtype": str(dtype).removeprefix("torch."), "cache_dtype": cache_dtype}
+        engine = LocalEngine.load(
+            self.folder, device="cpu", cache_bytes=blocks * shape.block_bytes, limits=limits, **options
         )
+        assert engine.prefix_cache._pool.shape == shape
+        return Watched(engine)
 
     async def plain(self, prompt: Prompt) -> list[int]:
         """The plain path's ids; each prompt is asked for once."""
@@ -182,17 +196,17 @@ async def _say(watched: Watched, name: str, arrival: Arrival) -> list[int]:
 
 @pytest.fixture(scope="module")
 def benches(zoo: Zoo) -> dict[tuple[str, str], Bench]:
-    """By model and type."""
+    """By model and cache."""
     folders = {name: (zoo.int4 if name.endswith("int4") else zoo.full)(name.split()[0])[0] for name in MODELS}
-    return {(name, dtype): Bench(folder, dtype) for name, folder in folders.items() for dtype in TOKEN_BYTES}
+    return {(name, cache): Bench(folder, cache) for name, folder in folders.items() for cache in CACHES}
 
 
-@pytest.mark.parametrize("dtype", TOKEN_BYTES)
+@pytest.mark.parametrize("cache", CACHES)
 @pytest.mark.parametrize("model", MODELS)
 @settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrivals=ARRIVALS, limits=LIMITS, blocks=st.sampled_from([0, 4, 30]))
 def test_no_schedule_changes_a_token(
-    benches: dict[tuple[str, str], Bench], model: str, dtype: str, arrivals: list[Arrival], limits: Limits, blocks: int
+    benches: dict[tuple[str, str], Bench], model: str, cache: str, arrivals: list[Arrival], limits: Limits, blocks: int
 ) -> None:
-    said, expected = asyncio.run(benches[model, dtype].both(arrivals, limits, blocks))
+    said, expected = asyncio.run(benches[model, cache].both(arrivals, limits, blocks))
     assert said == expected

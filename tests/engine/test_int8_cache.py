@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from npc_sdk.decoding.detokenize import Detokenizer
+from npc_sdk.engine.local.attention import attend
 from npc_sdk.engine.local.block_pool import BlockPool, CacheShape
 from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.int8_cache import LEVELS, dequantize, quantize
 from npc_sdk.engine.local.kv_cache import KVCache
-from npc_sdk.engine.local.layers import attend
 from npc_sdk.engine.local.loader import load_decoder
 from npc_sdk.engine.local.sequence import EndRules, Sequence
 from npc_sdk.requests import GenerateRequest, Sampling

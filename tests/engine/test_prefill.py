@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 import torch
 
+from npc_sdk.engine.local import front_file
 from npc_sdk.engine.local.batch import Work
 from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.engine import LocalEngine
 from npc_sdk.engine.local.limits import Limits
-from npc_sdk.errors import DeadlineMissed, PromptTooLong, RequestError
+from npc_sdk.engine.local.snapshot import Snapshot, read_file
+from npc_sdk.errors import DeadlineMissed, DuplicateRequest, PromptTooLong, RequestError
 from npc_sdk.requests import GenerateRequest, PrefillRequest, Priority, Sampling, Segment
 
 from .streams import Start, ask, assert_nobody_lives, collect, encode, slow_down
@@ -184,6 +187,56 @@ async def test_a_file_that_does_not_fit_is_made_anew(
     assert (await start().prefill(front(snapshot=path))).cached_tokens == 0
     assert "is computed, not read" in caplog.text
     assert (await start().prefill(front(snapshot=path))).cached_tokens == len(FRONT)
+
+
+async def test_a_front_has_its_id_and_can_be_cancelled_while_its_file_is_read(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = front(snapshot=tmp_path / "mara.front")
+    await start().prefill(wanted)
+    is_read, may_go_on = threading.Event(), threading.Event()
+
+    def slow(*arguments: Any) -> Snapshot:
+        is_read.set()
+        assert may_go_on.wait(5)
+        return read_file(*arguments)
+
+    monkeypatch.setattr(front_file, "read_file", slow)
+    engine = start()
+    computing = asyncio.create_task(engine.prefill(wanted))
+    assert await asyncio.to_thread(is_read.wait, 5)
+    with pytest.raises(DuplicateRequest):
+        await engine.prefill(wanted)
+    engine.cancel("front")
+    may_go_on.set()
+    assert (await computing).cached_tokens == 0
+    await assert_nobody_lives(engine)
+    assert [one.end for one in engine.stats().requests] == ["cancelled"]
+    assert engine.prefix_cache.kept_blocks == 0
+    assert engine._open == {}
+
+
+async def test_a_front_whose_task_ends_while_its_file_is_read_frees_its_id(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_read, may_go_on = threading.Event(), threading.Event()
+
+    def slow(*_arguments: Any) -> Snapshot:
+        is_read.set()
+        may_go_on.wait(5)
+        raise RequestError("nobody waits for it")
+
+    monkeypatch.setattr(front_file, "read_file", slow)
+    engine = start()
+    (tmp_path / "mara.front").touch()
+    computing = asyncio.create_task(engine.prefill(front(snapshot=tmp_path / "mara.front")))
+    assert await asyncio.to_thread(is_read.wait, 5)
+    computing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await computing
+    may_go_on.set()
+    assert engine._open == {}
+    assert (await engine.prefill(front())).prompt_tokens == len(FRONT)
 
 
 async def test_eight_bit_caches_take_half_the_room_and_still_talk(start: Start) -> None:

@@ -6,13 +6,22 @@ import json
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer, models
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tokenizers import AddedToken, Tokenizer, models
 
 from npc_sdk.engine.local.tokenizer import ModelTokenizer
 from npc_sdk.errors import ModelFormatError
-from npc_sdk.requests import Segment
+from npc_sdk.requests import GenerateRequest, Segment
+from npc_sdk.settings import model_folder
 
 from .checkpoints import SPECIAL, build_tokenizer, write_tokenizer
+
+PIECES = ("<extra_id_1>", "<|strip|>", "<tool_call>", "hello", "the smith", " ", "\n", "é", "ing", "'s", "  ")
+SEGMENTS = st.lists(
+    st.builds(Segment, st.lists(st.sampled_from(PIECES), max_size=4).map("".join), is_trusted=st.booleans()),
+    max_size=6,
+)
 
 
 @pytest.fixture
@@ -54,6 +63,48 @@ def test_segments_encode_like_the_whole_text_cut_anywhere(words: ModelTokenizer)
     for cut in range(plain, text.rindex("\n<")):
         segments = [_trusted(text[:plain]), Segment(text[plain:cut]), Segment(text[cut : text.rindex("\n<")])]
         assert words.encode([*segments, _trusted(text[text.rindex("\n<") :])]) == whole
+
+
+@pytest.fixture(params=["small", "bundled"])
+def stripping(request: pytest.FixtureRequest, tmp_path: Path) -> ModelTokenizer:
+    """With a token that takes the blanks around it along, and one that every prompt begins with."""
+    if request.param == "small":
+        write_tokenizer(tmp_path)
+    folder = tmp_path if request.param == "small" else model_folder("hearth")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.add_special_tokens(["<s>", AddedToken("<|strip|>", lstrip=True, rstrip=True, normalized=False)])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").write_text('{"bos_token": "<s>"}')
+    return ModelTokenizer(tmp_path, has_bos=True)
+
+
+@settings(
+    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(segments=SEGMENTS, count=st.one_of(st.none(), st.integers(0, 7)))
+def test_a_prompt_and_its_bulk_are_counted_as_each_alone(
+    stripping: ModelTokenizer, segments: list[Segment], count: int | None
+) -> None:
+    ids, bulk_tokens = stripping.encode_prompt(GenerateRequest("r", tuple(segments), bulk_segments=count))
+    assert ids == stripping.encode(segments)
+    assert bulk_tokens == (None if count is None else len(stripping.encode(segments[:count])))
+
+
+@pytest.mark.parametrize("is_front", [False, True], ids=["reply", "front alone"])
+def test_a_prompt_is_encoded_once(words: ModelTokenizer, monkeypatch: pytest.MonkeyPatch, is_front: bool) -> None:
+    read: list[str] = []
+    encode = words._encode_plain
+
+    def note(text: str) -> list[int]:
+        read.append(text)
+        return encode(text)
+
+    monkeypatch.setattr(words, "_encode_plain", note)
+    segments = [_trusted("<extra_id_0>System\n" + "the smith of the village " * 40 + "\n<extra_id_1>User\n")]
+    segments += [] if is_front else [Segment("hello"), _trusted("\n<extra_id_1>Assistant\n")]
+    words.encode_prompt(GenerateRequest("r", tuple(segments), bulk_segments=1))
+    assert "".join(read).count("village") == 40
+    assert "".join(read).count("User") == (1 if is_front else 2)  # the words may run on from it
 
 
 def test_control_ids_are_those_flagged_or_named_so(words: ModelTokenizer) -> None:

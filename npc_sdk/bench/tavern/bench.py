@@ -21,6 +21,9 @@ OURS, SERVER = "ours", "llama-server"
 REFERENCE = "nemotron-mini-4b"  # the shape that the times of the trace are meant for
 TIMEOUT_S = 1800.0
 WALL = "whole trace, flat out"
+# What became of the remarks; together all of them.
+SPOKEN = "remarks spoken"
+FATES = {SPOKEN: "whole", "remarks cut off by the player": "cut", "remarks dropped as too late": "late"}
 
 
 def run(plan: Plan, turns: int) -> None:
@@ -86,18 +89,29 @@ def _clock_turns(plan: Plan, who: str, player: tuple[str, Mapping[str, Any]], tu
         return replies
 
     def first_s(run: int, share: float, *, is_all: bool) -> float:
-        return percentile([one["first_s"] for one in heard(run) if is_all or one["is_player"]], share)
+        return percentile([one["first_s"] for one in _spoken(heard(run)) if is_all or one["is_player"]], share)
 
     def cached(run: int) -> float:
-        found = heard(run)
+        found = _spoken(heard(run))
         return 100 * float(sum(one["cached_tokens"] for one in found) / sum(one["prompt_tokens"] for one in found))
+
+    def fate(run: int, end: str) -> float:
+        ends = [one["end"] for one in heard(run) if not one["is_player"]]
+        return 100 * ends.count(end) / len(ends)
 
     figures = [
         Turn(_name(share, is_all=is_all), who, "s", functools.partial(first_s, share=share, is_all=is_all))
         for is_all in (False, True)
         for share in (0.5, 0.95)
     ]
+    if turns >= 2:  # the only turn there may be is the player's
+        figures += [Turn(what, who, "%", functools.partial(fate, end=end)) for what, end in FATES.items()]
     return [*figures, Turn("prompt tokens not computed in the turn", who, "%", cached)]
+
+
+def _spoken(replies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that were said to their end: the player's all are."""
+    return [one for one in replies if one["end"] == "whole"]
 
 
 def _flat_turn(plan: Plan, who: str, player: tuple[str, Mapping[str, Any]], turns: int) -> Turn:
@@ -113,4 +127,6 @@ def _compare(plan: Plan) -> None:
         for share in (0.5, 0.95):
             what = _name(share, is_all=is_all)
             plan.board.compare(f"{what}, sooner", (what, SERVER), (what, OURS), 2.0)
+    # Whoever says less is sooner with the rest; that would show here.
+    plan.board.compare(f"{SPOKEN}, more", (SPOKEN, OURS), (SPOKEN, SERVER))
     plan.board.compare(f"{WALL}, sooner", (WALL, SERVER), (WALL, OURS), 1.3)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import json
 import shutil
 import socket
 import subprocess
@@ -17,11 +16,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from npc_sdk.bench.store import run_logged
+from npc_sdk.bench.tavern.completion import Completion
 from npc_sdk.bench.tavern.replay import Heard
-from npc_sdk.bench.tavern.trace import NPCS, REPLY_TOKENS, Line
+from npc_sdk.bench.tavern.trace import NPCS, Line
 from npc_sdk.bench.vocabulary import Prompt
 from npc_sdk.errors import EngineError
 from npc_sdk.requests import Priority
@@ -38,7 +37,6 @@ BUILD_OPTIONS = (
     "-DLLAMA_OPENSSL=OFF",
 )
 START_TIMEOUT_S = 120.0
-REPLY_TIMEOUT_S = 300.0
 
 
 def server_program(work: Path) -> Path:
@@ -72,7 +70,8 @@ class ServerVoice:
 
     def __init__(self, program: Path, model: Path, *, threads: int, slot_tokens: int, log: Path) -> None:
         self._port = _free_port()
-        self._senders = ThreadPoolExecutor(2 * NPCS, "say")
+        self._senders = ThreadPoolExecutor(NPCS, "say")  # one reply at a time each
+        self._saying: dict[int, Completion] = {}
         command = [str(program), "-m", str(model), "--port", str(self._port), "--host", "127.0.0.1"]
         command += ["-np", str(NPCS), "-c", str(NPCS * slot_tokens), "-t", str(threads), "-tb", str(threads)]
         command += ["--cache-ram", "0"]  # a character keeps its slot: there is nothing to move out of it
@@ -84,10 +83,26 @@ class ServerVoice:
             self.close()
             raise
 
-    async def say(self, line: Line, priority: Priority) -> Heard:
-        """Streams a reply from the character's slot. priority: the server knows none."""
+    async def say(self, line: Line, priority: Priority, start_by_s: float | None = None) -> Heard:
+        """Streams a reply from the character's slot. The server knows neither priorities nor being late: we hang up.
+
+        Raises: EngineError where it breaks off by itself.
+        """
         del priority
-        return await asyncio.get_running_loop().run_in_executor(self._senders, self._post, line)
+        loop = asyncio.get_running_loop()
+        completion = self._saying[line.npc] = Completion(self._port, line)
+        late = None if start_by_s is None else loop.call_later(start_by_s, completion.drop)
+        try:
+            return await loop.run_in_executor(self._senders, completion.read)
+        finally:
+            del self._saying[line.npc]
+            if late is not None:
+                late.cancel()
+
+    def cancel(self, npc: int) -> None:
+        """Hangs up on a character that speaks."""
+        if npc in self._saying:
+            self._saying[npc].cut()
 
     def expect(self, npc: int, bulk: Prompt, words: Prompt, priority: Priority) -> None:
         """The server cannot be told."""
@@ -101,37 +116,6 @@ class ServerVoice:
         self._process.wait()
         self._senders.shutdown()
         self._log.close()
-
-    def _post(self, line: Line) -> Heard:
-        """One request, read to its end."""
-        body = {
-            "prompt": list(line.prompt.ids),
-            "n_predict": REPLY_TOKENS,
-            "id_slot": line.npc,
-            "cache_prompt": True,
-            "stream": True,
-            "ignore_eos": True,
-            "temperature": 0,
-            "samplers": ["temperature"],  # nothing that would cost it time
-        }
-        started, first = time.perf_counter(), 0.0
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=REPLY_TIMEOUT_S)
-        try:
-            connection.request("POST", "/completion", json.dumps(body), {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            if response.status != http.HTTPStatus.OK:
-                raise EngineError(f"llama-server answered {response.status}: {response.read(400)!r}")
-            for raw in response:
-                if raw.startswith(b"data: "):
-                    first = first or time.perf_counter() - started
-                    event = json.loads(raw[len(b"data: ") :])
-                    if event.get("stop"):
-                        return _heard(event, first, time.perf_counter() - started)
-        except (OSError, ValueError, http.client.HTTPException) as exc:
-            raise EngineError(f"llama-server broke off: {exc!r}", hint="its log is in the work folder") from exc
-        finally:
-            connection.close()
-        raise EngineError("llama-server ended a stream without its last event", hint="its log is in the work folder")
 
     def _wait_until_ready(self, log: Path) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -150,13 +134,6 @@ class ServerVoice:
             return False
         finally:
             connection.close()
-
-
-def _heard(event: dict[str, Any], first_s: float, total_s: float) -> Heard:
-    """The last event's figures. Raises: EngineError for a reply of another length."""
-    if event["tokens_predicted"] != REPLY_TOKENS:
-        raise EngineError(f"a reply ended after {event['tokens_predicted']} tokens", hint="ignore_eos did not work")
-    return Heard(first_s, total_s, int(event.get("timings", {}).get("cache_n", 0)))
 
 
 def _free_port() -> int:

@@ -15,8 +15,16 @@ from npc_sdk.requests import Priority
 NPCS = 8
 WORLD_TOKENS, PERSONA_TOKENS, FRESH_TOKENS, WORDS_TOKENS = 500, 400, 120, 20
 REPLY_TOKENS = 48
-WALK_S, LISTENING_S, TYPING_S = 4.0, 10.0, 4.0
+WALK_S, LISTENING_S, TYPING_S = 4.0, 11.0, 4.0
 TURN_S = LISTENING_S + TYPING_S  # from one line of the player's to the next
+# The player looks around between two characters for so long that an engine is not overrun, for then only the length of
+# its queue would be measured. One that reads 100 tokens a second and writes 20, one thing after the other, takes 12.8 s
+# for a character's first line (1,040 tokens and 48) and 4.5 s for each after it (208, of which 68 were said before, and
+# 48). With this pause that is 59 % of the evening with any even number of turns, and less with an odd one.
+STROLL_S = 11.0
+# A remark is about something that happens. It may come so late that the same engine, idle, reads all of a prompt first
+# (10.4 s) and something of another.
+START_BY_S = 15.0
 HINTS = 4  # times that the game tells what was typed so far
 WRONG_GUESSES = 0.25  # of the player's lines look something else up when they are whole than while they are typed
 
@@ -37,6 +45,7 @@ class Line:
     words: Prompt
     guess: Prompt = field(default_factory=Prompt)
     approach_s: float | None = None  # when the player begins to walk up
+    start_by_s: float | None = None  # a remark that has not begun so long after at_s is not said any more
 
     @property
     def prompt(self) -> Prompt:
@@ -83,7 +92,7 @@ class _Slot:
 
 
 def _visits(npcs: list[int], turns: int) -> list[tuple[float, int, Priority, float | None]]:
-    """The player's way from one character to the next: walk up, then so many lines."""
+    """The player's way from one character to the next: walk up, then so many lines, then look around."""
     slots: list[tuple[float, int, Priority, float | None]] = []
     now = 0.0
     for npc in npcs:
@@ -91,7 +100,7 @@ def _visits(npcs: list[int], turns: int) -> list[tuple[float, int, Priority, flo
             began = now if turn == 0 else None
             now += (WALK_S + TYPING_S) if turn == 0 else TURN_S
             slots.append((now, npc, Priority.PLAYER, began))
-        now += LISTENING_S
+        now += LISTENING_S + STROLL_S
     return slots
 
 
@@ -125,6 +134,7 @@ def _with_prompts(slots: list[_Slot], words: Words, rng: random.Random, pace: fl
                 said,
                 guess=other if is_wrong else fresh,
                 approach_s=None if slot.approach_s is None else slot.approach_s * pace,
+                start_by_s=None if slot.priority == Priority.PLAYER else START_BY_S * pace,
             )
         )
         stable[slot.npc] += said + words.draw(rng, REPLY_TOKENS)

@@ -92,6 +92,10 @@ class BlockPool:
         """All that is stored: the layers' keys, values, then their scales where there are some."""
         return (*self.keys, *self.values, *(scales for side in self._scales for scales in side))
 
+    def layer(self, index: int) -> tuple[torch.Tensor, ...]:
+        """A layer's keys and values, and their scales where there are some."""
+        return (self.keys[index], self.values[index], *(scales[index] for scales in self._scales))
+
     @property
     def free_blocks(self) -> int:
         """Blocks that nobody holds."""

@@ -184,21 +184,21 @@ def _decode(decoder: Decoder, pool: BlockPool, inputs: Inputs) -> torch.Tensor:
     cos, sin = decoder.rotary.angles(inputs.positions, 0)
     x = inputs.x
     for index, block in enumerate(decoder.blocks):
-        x = x + _attention(decoder, pool, inputs, index, block.attention_norm(x), cos, sin)
-        x = x + block.down(block.activation(block.up(block.mlp_norm(x))))
+        x = block.out(_attended(decoder, pool, inputs, index, x, cos, sin), residual=x)
+        x = block.down(block.up(x), residual=x)
     return decoder.logits(x)
 
 
-def _attention(
+def _attended(
     decoder: Decoder, pool: BlockPool, inputs: Inputs, index: int, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
 ) -> torch.Tensor:
-    """Decoder._attention after its norm, with blocks by number in place of spans."""
+    """TorchAttending, with blocks by number in place of spans."""
     c, block = decoder.config, decoder.blocks[index]
     parts = block.qkv(x).view(x.shape[0], -1, c.head_dim)
     query, key, value = torch.split(parts, [c.heads, c.kv_heads, c.kv_heads], dim=1)
     rotate(parts[:, : c.heads + c.kv_heads], cos, sin)
     pool.write(index, inputs.slots, key, value)
-    return block.out(paged_attend(query, pool.keys[index], pool.values[index], inputs.tables, inputs.lengths))
+    return paged_attend(query, pool.keys[index], pool.values[index], inputs.tables, inputs.lengths)
 
 
 def _padded(blocks: Sequence[int], count: int) -> list[int]:

@@ -86,7 +86,7 @@ class LocalEngine:
         runner = Runner(decoder, pool, self.prefix_cache, drafts, pace.step, replay)
         self._worker = Worker(runner, scheduler, self._governor, pace)
         identity = functools.partial(fingerprint, folder, shape, has_wide=decoder.has_wide)
-        self._fronts = FrontFiles(self._worker, tokenizer, shape, identity, info.context_tokens)
+        self._fronts = FrontFiles(self._worker, shape, identity, info.context_tokens)
 
     @classmethod
     def load(
@@ -164,8 +164,9 @@ class LocalEngine:
         """Chunks, then one Generated. Raises: NpcError subclasses; closing the iterator early cancels the run."""
         inbox: asyncio.Queue[EngineItem | NpcError] = asyncio.Queue()
         check_sampling(request.sampling)
-        sequence = self._submit(request, inbox)
+        sequence = self._enter(request, inbox)
         try:
+            self._worker.submit(sequence)
             while True:
                 item = await inbox.get()
                 if isinstance(item, NpcError):
@@ -188,9 +189,10 @@ class LocalEngine:
             bulk_segments=request.bulk_segments,
             npc_id=request.npc_id,
         )
-        was_recalled = request.snapshot is not None and await self._fronts.recall(wanted, request.snapshot)
-        sequence = self._submit(wanted, inbox, is_prefill=True)
+        sequence = self._enter(wanted, inbox, is_prefill=True)
         try:
+            was_recalled = request.snapshot is not None and await self._fronts.recall(sequence, request.snapshot)
+            self._worker.submit(sequence)  # also one that was cancelled meanwhile: the worker ends every run
             item = await inbox.get()
         finally:
             self._close_stream(sequence)
@@ -198,7 +200,7 @@ class LocalEngine:
             raise item
         assert isinstance(item, Generated), "a prefill says nothing"
         if request.snapshot is not None and not was_recalled and item.finish_reason == "stop":
-            await self._fronts.keep(wanted, request.snapshot)
+            await self._fronts.keep(sequence, request.snapshot)
         return item.usage
 
     def note_frame(self, frame_s: float) -> None:
@@ -220,12 +222,15 @@ class LocalEngine:
         """Frees the model. Streams still open end with EngineCrashed."""
         await asyncio.get_running_loop().run_in_executor(None, self._worker.close)
 
-    def _submit(
+    def _enter(
         self, request: GenerateRequest, inbox: asyncio.Queue[EngineItem | NpcError], *, is_prefill: bool = False
     ) -> Sequence:
-        """Checks a request and queues it. Raises: RequestError and its kind, Overloaded, EngineCrashed."""
+        """Checks a request and takes its id, from when on it can be cancelled. The caller submits and closes it.
+
+        Raises: RequestError and its kind, Overloaded.
+        """
         self._check_open(request.request_id, is_prefill=is_prefill)
-        prompt = self._tokenizer.encode(request.segments)
+        prompt, bulk_tokens = self._tokenizer.encode_prompt(request)
         room = self._room(prompt, request.request_id)
         loop = asyncio.get_running_loop()
 
@@ -242,10 +247,9 @@ class LocalEngine:
             rules=self._rules,
             detokenizer=detokenizer,
             emit=emit,
-            bulk_tokens=self._tokenizer.bulk_tokens(request),
+            bulk_tokens=bulk_tokens,
             is_prefill=is_prefill,
         )
-        self._worker.submit(sequence)
         self._open[request.request_id] = sequence
         return sequence
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from npc_sdk.engine.local.block_pool import CacheShape
+from npc_sdk.engine.local.native.library import kernels
 from npc_sdk.errors import ModelFormatError
 
 SAMPLE_BYTES = 64 * 1024
@@ -52,8 +53,10 @@ def _samples(path: Path) -> Iterator[bytes]:
 
 
 def _kernels(device: torch.device) -> tuple[object, ...]:
-    """What decides which kernels torch takes, and so how sums are rounded."""
+    """What decides which kernels are taken, and so how sums are rounded."""
     if device.type == "cuda":
         return torch.__version__, torch.cuda.get_device_name(device)
     has = sorted(name for name, value in torch.cpu.get_capabilities().items() if value is True)
-    return torch.__version__, torch.backends.cpu.get_cpu_capability(), *has
+    compiled = kernels()
+    own = (compiled.source, compiled.level) if compiled else None
+    return torch.__version__, torch.backends.cpu.get_cpu_capability(), own, *has

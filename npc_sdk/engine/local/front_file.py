@@ -16,11 +16,10 @@ from typing import TypeVar
 
 from npc_sdk.engine.local.block_pool import CacheShape
 from npc_sdk.engine.local.runner import Runner
+from npc_sdk.engine.local.sequence import Sequence
 from npc_sdk.engine.local.snapshot import Snapshot, read_file, write_file
-from npc_sdk.engine.local.tokenizer import ModelTokenizer
 from npc_sdk.engine.local.worker import Worker
 from npc_sdk.errors import ModelFormatError, NpcError
-from npc_sdk.requests import GenerateRequest
 
 Result = TypeVar("Result")
 
@@ -30,31 +29,24 @@ log = logging.getLogger(__name__)
 class FrontFiles:
     """Reads and writes fronts of one engine's prompts. Neither method raises: a front can always be computed."""
 
-    def __init__(
-        self,
-        worker: Worker,
-        tokenizer: ModelTokenizer,
-        shape: CacheShape,
-        identity: Callable[[], bytes],
-        max_tokens: int,
-    ) -> None:
+    def __init__(self, worker: Worker, shape: CacheShape, identity: Callable[[], bytes], max_tokens: int) -> None:
         self._worker = worker
-        self._tokenizer = tokenizer
         self._shape = shape
         self._identity = identity
         self._max_tokens = max_tokens
 
-    async def recall(self, request: GenerateRequest, path: Path) -> bool:
+    async def recall(self, front: Sequence, path: Path) -> bool:
         """Whether a file held this very front and the cache has it now. Mutates: the cache."""
         try:
             if not await asyncio.to_thread(os.path.exists, path):  # unlike Path.exists, it never raises
                 return False
             snapshot = await asyncio.to_thread(self._read, path)
-            prompt = self._tokenizer.encode(request.segments)
-            bulk = self._tokenizer.bulk_tokens(request)
+            if front.is_cancelled:
+                return False
 
             def put(runner: Runner) -> None:
-                if (snapshot.tokens, snapshot.wide_until) != (tuple(prompt), runner.front_wide(len(prompt), bulk)):
+                wide_until = runner.front_wide(front.prompt_tokens, front.bulk_tokens)
+                if (snapshot.tokens, snapshot.wide_until) != (tuple(front.tokens), wide_until):
                     raise ModelFormatError(f"{str(path)!r} holds another prompt's front", hint="it is made anew")
                 runner.put(snapshot)
 
@@ -64,11 +56,10 @@ class FrontFiles:
             return False
         return True
 
-    async def keep(self, request: GenerateRequest, path: Path) -> None:
+    async def keep(self, front: Sequence, path: Path) -> None:
         """Writes what the cache holds of a front. Mutates: the file."""
-        prompt, bulk = self._tokenizer.encode(request.segments), self._tokenizer.bulk_tokens(request)
         try:
-            snapshot = await self._on_model(lambda runner: runner.take(prompt, bulk))
+            snapshot = await self._on_model(lambda runner: runner.take(front.tokens, front.bulk_tokens))
             await asyncio.to_thread(self._write, path, snapshot)
         except NpcError as exc:
             log.warning("a prompt's front is not kept: %s", exc)

@@ -132,6 +132,11 @@ class Int4Linear:
         is_plain = self._packed.device.type == "cpu" and self._scales_and_zeros.dtype == torch.bfloat16
         return is_plain and int4_wide.fits(self._packed.shape[0])
 
+    @property
+    def is_same_with_any_threads(self) -> bool:
+        """A thread's share is whole rows of weights."""
+        return True
+
     def __call__(self, x: torch.Tensor, wide_rows: int = 0) -> torch.Tensor:
         if wide_rows and self._has_wide:
             wide = int4_wide.multiply(x[:wide_rows], self._packed, self._scales_and_zeros)

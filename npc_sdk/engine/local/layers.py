@@ -6,9 +6,9 @@ They hold tensors and know neither checkpoints nor requests. Used by decoder.py;
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +18,13 @@ from npc_sdk.engine.local.config import Llama3Scaling, RopeConfig
 ROTARY_STEP = 1024
 
 
-class Linear(Protocol):
-    """A projection, in any precision; a row's result does not depend on the rows beside it.
+Operation: TypeAlias = Callable[[torch.Tensor], torch.Tensor]  # on the last side: a norm, an activation
 
-    wide_rows at the front may take a kernel for many rows, with another rounding.
+
+class Linear(Protocol):
+    """A matrix, in any precision; a row's result does not depend on the rows beside it.
+
+    wide_rows at the front may take a kernel for many rows, with another rounding, where has_wide.
 
     Shapes: (tokens, columns) to (tokens, rows).
     """
@@ -29,13 +32,46 @@ class Linear(Protocol):
     @property
     def byte_count(self) -> int: ...
 
+    @property
+    def has_wide(self) -> bool: ...
+
+    @property
+    def is_same_with_any_threads(self) -> bool: ...
+
     def __call__(self, x: torch.Tensor, wide_rows: int = 0) -> torch.Tensor: ...
 
 
-class Norm(Protocol):
-    """A normalisation over the last side."""
+class Projection(Linear, Protocol):
+    """A matrix with what is done before it, and perhaps a residual that its result is added to."""
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor: ...
+    def __call__(self, x: torch.Tensor, wide_rows: int = 0, residual: torch.Tensor | None = None) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True, slots=True)
+class InSteps:
+    """A projection whose parts are done one after the other."""
+
+    before: Operation | None
+    linear: Linear
+
+    @property
+    def byte_count(self) -> int:
+        """Bytes of weights that a decode step reads."""
+        return self.linear.byte_count
+
+    @property
+    def has_wide(self) -> bool:
+        """Whether long prompts can take a faster kernel, with another rounding, than single tokens."""
+        return self.linear.has_wide
+
+    @property
+    def is_same_with_any_threads(self) -> bool:
+        """Whether the number of CPU threads changes no rounding."""
+        return self.linear.is_same_with_any_threads
+
+    def __call__(self, x: torch.Tensor, wide_rows: int = 0, residual: torch.Tensor | None = None) -> torch.Tensor:
+        y = self.linear(x if self.before is None else self.before(x), wide_rows)
+        return y if residual is None else residual + y
 
 
 class Embedding(Protocol):
@@ -57,6 +93,16 @@ class FloatLinear:
     def byte_count(self) -> int:
         """Bytes of weights that a decode step reads."""
         return self.weight.nbytes
+
+    @property
+    def has_wide(self) -> bool:
+        """One kernel for all."""
+        return False
+
+    @property
+    def is_same_with_any_threads(self) -> bool:
+        """float32 products share out their sums."""
+        return self.weight.dtype != torch.float32
 
     def __call__(self, x: torch.Tensor, wide_rows: int = 0) -> torch.Tensor:  # noqa: ARG002 - one kernel for all
         padding = stable_rows(x) - x.shape[0]
@@ -159,40 +205,3 @@ def stretch_llama3(frequencies: torch.Tensor, scaling: Llama3Scaling) -> torch.T
     span = scaling.high_freq_factor - scaling.low_freq_factor
     kept = ((turns - scaling.low_freq_factor) / span).clamp(0, 1)
     return frequencies * (kept + (1 - kept) / scaling.factor)
-
-
-def attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Grouped-query attention of some spans of tokens, each over its own keys.
-
-    The heads of a group become query rows, so that one read of the keys serves them all.
-
-    Shapes: query (spans × tokens, heads, head_dim); keys, values (kv_heads, spans × key_tokens, head_dim); mask (spans,
-    query rows of a key-value head, with padding, key_tokens); result (spans × tokens, heads × head_dim).
-    """
-    rows, heads, head_dim = query.shape
-    spans, padded, key_tokens = mask.shape
-    kv_heads, tokens = keys.shape[0], rows // spans
-    grouped = query.view(spans, tokens, kv_heads, -1, head_dim).permute(2, 0, 1, 3, 4)
-    grouped = grouped.reshape(kv_heads, spans, -1, head_dim)
-    used = grouped.shape[2]
-    if used < padded:
-        grouped = F.pad(grouped, (0, 0, 0, padded - used))
-    of_span = (kv_heads, spans, key_tokens, head_dim)
-    product = _fused if query.is_cuda else _in_two_products
-    out = product(grouped, keys.view(of_span), values.view(of_span), mask)[:, :, :used]
-    by_token = out.reshape(kv_heads, spans, tokens, -1, head_dim).permute(1, 2, 0, 3, 4)
-    return by_token.reshape(rows, heads * head_dim)
-
-
-def _fused(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Attention in one kernel. Shapes: (kv_heads, spans, rows, head_dim)."""
-    return F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
-
-
-def _in_two_products(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Attention as two products around a softmax in float32, which on a CPU takes half the fused kernel's time.
-
-    960 tokens of the 4B shape, a layer on two cores: 190 µs against 430 for one row, 3.1 ms against 8.5 for 64.
-    """
-    scores = torch.matmul(query, keys.contiguous().transpose(2, 3)).float().mul_(query.shape[-1] ** -0.5).add_(mask)
-    return torch.matmul(scores.softmax(-1).to(values.dtype), values)

@@ -11,18 +11,22 @@ from typing import TypeAlias
 
 import torch
 
-from npc_sdk.engine.local import page_memory
+from npc_sdk.engine.local import attention_cpu, page_memory
+from npc_sdk.engine.local.attention import Attention, TorchAttention
+from npc_sdk.engine.local.attention_cpu import CpuAttention
 from npc_sdk.engine.local.block_pool import CacheShape
 from npc_sdk.engine.local.checkpoint import Checkpoint
 from npc_sdk.engine.local.config import ModelConfig, load_config
 from npc_sdk.engine.local.decoder import Block, Decoder
 from npc_sdk.engine.local.int4 import GROUP_SIZES, Int4Linear, Int4Rows, padded_rows
+from npc_sdk.engine.local.int4_cpu import Int4CpuProjection, usable_kernels
 from npc_sdk.engine.local.layers import (
     Embedding,
     FloatLinear,
+    InSteps,
     LayerNorm1P,
-    Linear,
-    Norm,
+    Operation,
+    Projection,
     RMSNorm,
     Rotary,
     relu2,
@@ -119,12 +123,19 @@ class _Loader:
             cache_shape=self._shape,
             embedding=self._embedding(),
             blocks=tuple(blocks),
-            final_norm=self._norm(FINAL_NORM),
             head=head,
             rotary=Rotary(c.rope, self._device, self._dtype),
+            attention=self._attention(),
         )
         self._check_all_used()
         return decoder
+
+    def _attention(self) -> Attention:
+        """The compiled kernels' where they can."""
+        kernels = usable_kernels(self._device, self._dtype)
+        if kernels is not None and attention_cpu.fits(self._config):
+            return CpuAttention(kernels, self._config)
+        return TorchAttention(self._config, self._shape)
 
     def _block(self, prefix: str) -> Block:
         c = self._config
@@ -135,32 +146,31 @@ class _Loader:
             (f"{attention}k_proj", kv_rows),
             (f"{attention}v_proj", kv_rows),
         ]
-        names = ("up_proj",) if c.mlp == "relu2" else ("gate_proj", "up_proj")
+        names, activation = (("up_proj",), relu2) if c.mlp == "relu2" else (("gate_proj", "up_proj"), swiglu)
+        up = [(f"{mlp}{name}", c.intermediate_size) for name in names]
         return Block(
-            attention_norm=self._norm(f"{prefix}input_layernorm"),
-            qkv=self._linear(qkv, c.hidden_size),
-            out=self._linear([(f"{attention}o_proj", c.hidden_size)], c.heads * c.head_dim),
-            mlp_norm=self._norm(f"{prefix}post_attention_layernorm"),
-            up=self._linear([(f"{mlp}{name}", c.intermediate_size) for name in names], c.hidden_size),
-            activation=relu2 if c.mlp == "relu2" else swiglu,
-            down=self._linear([(f"{mlp}down_proj", c.hidden_size)], c.intermediate_size),
+            qkv=self._projection(qkv, c.hidden_size, self._norm(f"{prefix}input_layernorm")),
+            out=self._projection([(f"{attention}o_proj", c.hidden_size)], c.heads * c.head_dim),
+            up=self._projection(up, c.hidden_size, self._norm(f"{prefix}post_attention_layernorm")),
+            down=self._projection([(f"{mlp}down_proj", c.hidden_size)], c.intermediate_size, activation),
         )
 
-    def _norm(self, name: str) -> Norm:
+    def _norm(self, name: str) -> Operation:
         c = self._config
         weight = self._read(f"{name}.weight", (c.hidden_size,))
         if c.norm == "rms_norm":
             return RMSNorm(weight, c.norm_eps)
         return LayerNorm1P(weight + 1, self._read(f"{name}.bias", (c.hidden_size,)), c.norm_eps)
 
-    def _head(self) -> Linear:
-        """The output projection; a tied one in full precision is the embedding's tensor."""
+    def _head(self) -> Projection:
+        """The output projection with the last norm; a tied one in full precision is the embedding's tensor."""
         c = self._config
         is_own = HEAD in self._checkpoint or f"{HEAD}.int4" in self._checkpoint
         if not is_own and not c.has_tied_embeddings:
             self._checkpoint.spec(HEAD)
         name = HEAD if is_own else EMBEDDING
-        return self._linear([(name.removesuffix(".weight"), c.vocab_size)], c.hidden_size)
+        parts = [(name.removesuffix(".weight"), c.vocab_size)]
+        return self._projection(parts, c.hidden_size, self._norm(FINAL_NORM))
 
     def _embedding(self) -> Embedding:
         c = self._config
@@ -171,15 +181,20 @@ class _Loader:
             scale = self._checkpoint.read(f"{EMBEDDING}.scale", (c.vocab_size,))
         return RowEmbedding(self._checkpoint, name, scale, self._device, self._dtype)
 
-    def _linear(self, parts: Sequence[tuple[str, int]], columns: int) -> Linear:
+    def _projection(
+        self, parts: Sequence[tuple[str, int]], columns: int, before: Operation | None = None
+    ) -> Projection:
         """Projections (name, rows) stacked into one, in the precision that the checkpoint has them."""
         bias = self._bias(parts)
         if f"{parts[0][0]}.weight.int4" not in self._checkpoint:
             weights = [self._read(f"{name}.weight", (rows, columns)) for name, rows in parts]
-            return FloatLinear(weights[0] if len(weights) == 1 else torch.cat(weights), bias)
+            return InSteps(before, FloatLinear(weights[0] if len(weights) == 1 else torch.cat(weights), bias))
         plain = self._read_int4(parts, columns)
         rows = sum(rows for _, rows in parts)
-        return Int4Linear.pack(plain, rows, bias, device=self._device, dtype=self._dtype)
+        kernels = usable_kernels(self._device, self._dtype)
+        if kernels is not None:
+            return Int4CpuProjection(kernels, plain, rows, bias, before)
+        return InSteps(before, Int4Linear.pack(plain, rows, bias, device=self._device, dtype=self._dtype))
 
     def _read_int4(self, parts: Sequence[tuple[str, int]], columns: int) -> Int4Rows:
         """Plain rows of several projections, read into the buffer that packing will reuse; zeros fill the last tile."""

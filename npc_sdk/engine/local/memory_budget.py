@@ -16,10 +16,11 @@ from pathlib import Path
 
 import torch
 
-from npc_sdk.engine.local import DEFAULT_CACHE_BYTES
+from npc_sdk.engine.local import DEFAULT_CACHE_BYTES, attention_cpu
 from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, CacheShape, blocks_for
 from npc_sdk.engine.local.checkpoint import Checkpoint
 from npc_sdk.engine.local.config import ModelConfig, load_config
+from npc_sdk.engine.local.int4_cpu import usable_kernels
 from npc_sdk.engine.local.int4_wide import RESTORED_ROWS
 from npc_sdk.engine.local.limits import DEFAULT_LIMITS
 from npc_sdk.engine.local.loader import choose_device, choose_dtype
@@ -79,7 +80,9 @@ def plan_memory(
     shape = CacheShape(config.layers, config.kv_heads, config.head_dim, compute_dtype, where, is_int8)
     context = min(context_tokens or config.context_tokens, config.context_tokens)
     weights = _folder_weight_bytes(folder, config, compute_dtype)
-    workspace = workspace_bytes(config, compute_dtype, context)
+    has_kernels = usable_kernels(where, compute_dtype) is not None and attention_cpu.fits(config)
+    is_compiled = has_kernels and config.int4_group_size is not None
+    workspace = workspace_bytes(config, compute_dtype, context, is_compiled=is_compiled)
     wanted = DEFAULT_CACHE_BYTES if cache_bytes is None else cache_bytes
     if memory_mb is not None and cache_bytes is None:
         wanted = max(0, min(wanted, memory_mb * MB - weights - workspace))
@@ -111,18 +114,26 @@ def weight_bytes(specs: dict[str, TensorSpec], config: ModelConfig, dtype: torch
     return total
 
 
-def workspace_bytes(config: ModelConfig, dtype: torch.dtype, context_tokens: int) -> int:
-    """The most that one step has in hand besides: activations of a chunk, restored weights, masks, logits."""
+def workspace_bytes(config: ModelConfig, dtype: torch.dtype, context_tokens: int, *, is_compiled: bool) -> int:
+    """The most that one step has in hand besides: activations of a chunk, logits, and what torch's kernels need more.
+
+    Those restore weights, gather keys and values and make masks; the compiled ones quantize their input.
+    """
     rows = CHUNK_TOKENS + DECODING_ROWS
     query, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
     up = config.intermediate_size * (2 if config.mlp == "swiglu" else 1)
+    logits = 2 * DECODING_ROWS * config.vocab_size
+    if is_compiled:
+        attention = rows * (2 * config.hidden_size + 2 * query + 2 * keys)
+        mlp = rows * (2 * config.hidden_size + 2 * up)
+        quantized = rows * max(config.hidden_size, up, query)
+        return (max(attention, mlp) + quantized + logits) * dtype.itemsize
     mlp = rows * (3 * config.hidden_size + 3 * up)  # in and out of each part, and what the activation makes on its way
     scores = BLOCK_TOKENS * config.heads * context_tokens * (2 * FLOAT_BYTES // dtype.itemsize + 1)
     attention = rows * (3 * config.hidden_size + 3 * (query + 2 * keys)) + scores
     restored = 3 * RESTORED_ROWS * max(config.hidden_size, config.intermediate_size, query)
     gathered = 2 * DEFAULT_LIMITS.running * context_tokens * keys  # one call may read the blocks of all replies
     masks = (CHUNK_TOKENS // BLOCK_TOKENS + 1) * BLOCK_TOKENS * (config.heads // config.kv_heads) * context_tokens
-    logits = 2 * DECODING_ROWS * config.vocab_size
     return (max(mlp, attention) + restored + gathered + masks + logits) * dtype.itemsize
 
 

@@ -63,8 +63,30 @@ class ModelTokenizer:
 
     def encode(self, segments: Sequence[Segment]) -> list[int]:
         """The prompt's ids. Plain text runs on across segments, so that the cuts leave no trace in the ids."""
-        ids = list(self._bos)
-        plain = ""
+        ids, plain = self._extended(list(self._bos), "", segments)
+        return ids + self._encode_plain(plain)
+
+    def encode_prompt(self, request: GenerateRequest) -> tuple[list[int], int | None]:
+        """A prompt's ids, and how many tokens all before the player's words makes where these are left out.
+
+        Only the text that the words run on from is encoded twice: its last token may be another one without them.
+        """
+        count = request.bulk_segments
+        if count is None:
+            return self.encode(request.segments), None
+        ids, plain = self._extended(list(self._bos), "", request.segments[:count])
+        last = self._encode_plain(plain)
+        bulk_tokens = len(ids) + len(last)
+        ids, whole = self._extended(ids, plain, request.segments[count:])
+        return ids + (last if whole == plain else self._encode_plain(whole)), bulk_tokens
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids, structural tokens included."""
+        with self._lock:
+            return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
+
+    def _extended(self, ids: list[int], plain: str, segments: Sequence[Segment]) -> tuple[list[int], str]:
+        """The ids up to the last structural token, and the text after it, which may run on. Mutates: ids."""
         for piece in self._pieces(segments):
             if isinstance(piece, str):
                 plain += piece
@@ -73,17 +95,7 @@ class ModelTokenizer:
             ids += self._encode_plain(plain.rstrip() if token.lstrip else plain)
             ids.append(token_id)
             plain = ""
-        return ids + self._encode_plain(plain)
-
-    def bulk_tokens(self, request: GenerateRequest) -> int | None:
-        """Tokens of a prompt before the player's words, where the request says where these begin."""
-        count = request.bulk_segments
-        return None if count is None else len(self.encode(request.segments[:count]))
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids, structural tokens included."""
-        with self._lock:
-            return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
+        return ids, plain
 
     def _pieces(self, segments: Sequence[Segment]) -> Iterator[str | tuple[int, AddedToken]]:
         """Text and, from trusted segments, structural tokens."""

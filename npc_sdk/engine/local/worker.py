@@ -16,6 +16,7 @@ from typing import TypeVar
 import torch
 
 from npc_sdk.engine.local.governor import Governor
+from npc_sdk.engine.local.heap import Heap
 from npc_sdk.engine.local.pace import Pace
 from npc_sdk.engine.local.runner import Runner
 from npc_sdk.engine.local.scheduler import Plan, Scheduler
@@ -36,6 +37,7 @@ class Worker:
         self._pace = pace
         self._scheduler = scheduler
         self._recorder = Recorder()
+        self._heap = Heap()
         self._inbox: list[Sequence] = []
         self._jobs: list[Callable[[Runner | None], None]] = []  # None: closed before their turn
         self._changed = threading.Condition()
@@ -109,10 +111,14 @@ class Worker:
 
     def _sleep(self, is_idle: bool) -> bool:
         """Waits while there is nothing to do, or a moment where what there is must wait; False once closing."""
+        is_quiet = False
         with self._changed:
             if is_idle and not (self._is_closing or self._inbox or self._jobs):
-                self._changed.wait(DEFERRED_S if self._scheduler.live else None)
-            return not self._is_closing
+                is_held = bool(self._scheduler.live)
+                is_quiet = not self._changed.wait(DEFERRED_S if is_held else self._heap.quiet_s) and not is_held
+        if is_quiet:
+            self._heap.give_back()
+        return not self._is_closing
 
     def _do_jobs(self) -> None:
         """Runs what was asked for on this thread."""
@@ -158,6 +164,7 @@ class Worker:
         if not members:
             return len(self._scheduler.live) < live
         self._recorder.note_step(len(members))
+        self._heap.note_step(sum(min(one.pending_tokens, plan.chunk_tokens) for one in members))
         for sequence in members:
             self._scheduler.note_served(sequence, min(sequence.pending_tokens, plan.chunk_tokens))
         with self._scheduler.hold(members):
