@@ -56,7 +56,7 @@ class CoreUse:
 def calm_openmp() -> bool:
     """Makes OpenMP threads fall asleep soon after a kernel: beside a busy game, spinning on costs them their turns.
 
-    The 4B shape on two cores, tokens/s quiet and with one core taken by another process: asleep at once 16.6 and 9.8,
+    With torch's kernels, the 4B shape on two cores, tokens/s quiet and with one core taken by another process: asleep at once 16.6 and 9.8,
     after 1,000 turns of libgomp 19.0 and 8.4 (10.5 with the one thread that ThreadChoice then finds), after 20,000 20.1
     and 3.0.
 

@@ -67,20 +67,24 @@ INLINE Vec exponential(Vec x) {
     return pick(x < -87.0f, all(0), value);
 }
 
+/* Each lane with the one that lies half of 16, 8, 4 or 2 lanes away. */
+static const Ints SWAPS[] = {
+    {8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7},
+    {4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11},
+    {2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13},
+    {1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14},
+};
+
 INLINE float sum_of(Vec v) {
-    float lanes[LANES];
-    store(lanes, v);
-    for (int width = LANES / 2; width; width /= 2)
-        for (int i = 0; i < width; i++) lanes[i] += lanes[i + width];
-    return lanes[0];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) v += __builtin_shuffle(v, SWAPS[i]);
+    return v[0];
 }
 
 INLINE float largest_of(Vec v) {
-    float lanes[LANES];
-    store(lanes, v);
-    for (int width = LANES / 2; width; width /= 2)
-        for (int i = 0; i < width; i++) lanes[i] = lanes[i + width] > lanes[i] ? lanes[i + width] : lanes[i];
-    return lanes[0];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) v = larger(__builtin_shuffle(v, SWAPS[i]), v);
+    return v[0];
 }
 
 /* Of two vectors of partial sums, in runs of twice the width, one with both in runs of the width. */
@@ -126,6 +130,28 @@ typedef struct {
     float *sum;
 } Seen;
 
+/* Adds some vectors of each value by its weight to what was kept. Eight sums at once hide the adder's latency: where a
+   value has fewer vectors, several values go at once. */
+INLINE void add_values(const float *values, const float *weights, int64_t head_dim, int64_t count, float kept, float *out,
+                       const int vectors) {
+    const int at_once = 8 / vectors;
+    Vec sums[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) sums[i] = i < vectors ? load(out + i * LANES) * kept : all(0);
+    int64_t k = 0;
+    for (; k + at_once <= count; k += at_once)
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++)
+            sums[i] += load(values + (k + i / vectors) * head_dim + i % vectors * LANES) * weights[k + i / vectors];
+    for (; k < count; k++)
+#pragma GCC unroll 8
+        for (int i = 0; i < vectors; i++) sums[i] += load(values + k * head_dim + i * LANES) * weights[k];
+#pragma GCC unroll 8
+    for (int i = vectors; i < 8; i++) sums[i % vectors] += sums[i];
+#pragma GCC unroll 8
+    for (int i = 0; i < vectors; i++) store(out + i * LANES, sums[i]);
+}
+
 /* Lets a query see the first keys of a block. */
 INLINE void see(const float *query, const float *keys, const float *values, int64_t head_dim, int64_t count, Seen seen) {
     float weights[BLOCK_TOKENS];
@@ -146,19 +172,21 @@ INLINE void see(const float *query, const float *keys, const float *values, int6
     const Vec kept = exponential(all(before - largest));
     *seen.most = largest;
     *seen.sum = *seen.sum * kept[0] + sum_of(total);
-    for (int64_t d = 0; d < head_dim; d += 8 * LANES) { /* eight sums at once hide the adder's latency */
-        const int width = head_dim - d < 8 * LANES ? (int)((head_dim - d) / LANES) : 8;
-        Vec out[8];
-        for (int v = 0; v < width; v++) out[v] = load(seen.out + d + v * LANES) * kept[0];
-        if (width == 8) {
-            for (int64_t k = 0; k < count; k++)
-#pragma GCC unroll 8
-                for (int v = 0; v < 8; v++) out[v] += load(values + k * head_dim + d + v * LANES) * weights[k];
+    for (int64_t d = 0, left = head_dim / LANES; left; left = (head_dim - d) / LANES) {
+        float *out = seen.out + d;
+        if (left >= 8) {
+            add_values(values + d, weights, head_dim, count, kept[0], out, 8);
+            d += 8 * LANES;
+        } else if (left >= 4) {
+            add_values(values + d, weights, head_dim, count, kept[0], out, 4);
+            d += 4 * LANES;
+        } else if (left >= 2) {
+            add_values(values + d, weights, head_dim, count, kept[0], out, 2);
+            d += 2 * LANES;
         } else {
-            for (int64_t k = 0; k < count; k++)
-                for (int v = 0; v < width; v++) out[v] += load(values + k * head_dim + d + v * LANES) * weights[k];
+            add_values(values + d, weights, head_dim, count, kept[0], out, 1);
+            d += LANES;
         }
-        for (int v = 0; v < width; v++) store(seen.out + d + v * LANES, out[v]);
     }
 }
 
