@@ -14,8 +14,8 @@ from npc_sdk.engine.local.block_pool import BLOCK_TOKENS, BlockPool, blocks_for
 class KVCache:
     """length counts the tokens that every layer holds. A full block may be shared, and is only read from then on.
 
-    With torch's kernels a sequence whose blocks are neighbours is read in place, and others are gathered for each layer;
-    the compiled ones read blocks wherever they lie.
+    With torch's kernels a sequence whose blocks are neighbours is read in place, and others are gathered for each
+    layer; the compiled ones read blocks wherever they lie.
     """
 
     __slots__ = ("_index", "_is_contiguous", "blocks", "length", "pool")
