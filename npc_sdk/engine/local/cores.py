@@ -56,9 +56,9 @@ class CoreUse:
 def calm_openmp() -> bool:
     """Makes OpenMP threads fall asleep soon after a kernel: beside a busy game, spinning on costs them their turns.
 
-    With torch's kernels, the 4B shape on two cores, tokens/s quiet and with one core taken by another process: asleep at
-    once 16.6 and 9.8, after 1,000 turns of libgomp 19.0 and 8.4 (10.5 with the one thread that ThreadChoice then
-    finds), after 20,000 20.1 and 3.0. The compiled kernels have threads of their own (native/crew.c).
+    With torch's kernels, the 4B shape on two cores, tokens/s quiet and with one core taken by another process: asleep
+    at once 16.6 and 9.8, after 1,000 turns of libgomp 19.0 and 8.4 (10.5 with the one thread that ThreadChoice
+    then finds), after 20,000 20.1 and 3.0. The compiled kernels have threads of their own (native/crew.c).
 
     False, with a word in the log, where torch has loaded already: it has read its environment by then.
     Mutates: os.environ, where it has no setting of its own.
