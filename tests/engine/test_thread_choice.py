@@ -9,7 +9,13 @@ import torch
 import torch.nn.functional as F
 
 from npc_sdk.engine.local.int4 import Int4Linear, quantize_rows
-from npc_sdk.engine.local.thread_choice import LAST_TRIAL_STEPS, SAMPLES, TRIAL_STEPS, ThreadChoice
+from npc_sdk.engine.local.thread_choice import (
+    LAST_TRIAL_BELOW_MOST,
+    LAST_TRIAL_STEPS,
+    SAMPLES,
+    TRIAL_STEPS,
+    ThreadChoice,
+)
 
 Cost = Callable[[int], float]
 
@@ -116,3 +122,11 @@ def test_int4_products_and_attention_do_not_depend_on_the_count(rows: int, dtype
     for product, attended in results[1:]:
         assert torch.equal(product, results[0][0])
         assert torch.equal(attended, results[0][1])
+
+
+def test_the_end_of_a_long_busy_time_is_noticed_within_seconds() -> None:
+    choice = ThreadChoice(2)
+    run(choice, 200, shared_work)
+    assert run(choice, 5000, waking_costs_more)[-LAST_TRIAL_BELOW_MOST:].count(1) > 0.9 * LAST_TRIAL_BELOW_MOST
+    after = run(choice, 2 * LAST_TRIAL_BELOW_MOST, lambda threads: 0.6 if threads == 2 else 1.0)
+    assert after[-50:] == [2] * 50

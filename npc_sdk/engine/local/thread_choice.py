@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 SAMPLES = 5  # a trial's steps, and those it is compared with
 TRIAL_STEPS = 32  # with the present count, until another is tried; doubled each time that none was better
 LAST_TRIAL_STEPS = 2048
+LAST_TRIAL_BELOW_MOST = 128  # while cores lie idle: nothing tells that whoever took them has gone, and a trial is cheap
 GAIN = 0.95  # of the present time is worth a change
 LOSS = 1.3  # of the usual time calls for a trial at once
 EXACT_ROWS = 16  # up to here steps of so many rows are a kind of their own; above, times a row are compared
@@ -46,7 +47,7 @@ class Kind:
         is_full = len(self.times_s) == SAMPLES
         if self.tried is not None:
             if is_full or (len(self.times_s) > 1 and min(self.times_s) > LOSS * self.usual_s):
-                self._judge(self.tried)
+                self._judge(self.tried, most)
         elif is_full and self._is_due():
             self._try(most)
 
@@ -63,14 +64,15 @@ class Kind:
         self.usual_s = statistics.median(self.times_s)
         self._start(self.kept + self.direction)
 
-    def _judge(self, tried: int) -> None:
+    def _judge(self, tried: int, most: int) -> None:
         """Ends a trial. The faster count stays; after a vain trial the next comes later and goes the other way."""
         tried_s = statistics.median(self.times_s)
         if tried_s < GAIN * self.usual_s:
             self.kept, self.usual_s, self.wait_steps = tried, tried_s, TRIAL_STEPS
         else:
             self.direction = -self.direction
-            self.wait_steps = min(LAST_TRIAL_STEPS, 2 * self.wait_steps)
+            last_steps = LAST_TRIAL_STEPS if self.kept == most else LAST_TRIAL_BELOW_MOST
+            self.wait_steps = min(last_steps, 2 * self.wait_steps)
         self.steps = 0
         self._start(None)
 
