@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from npc_sdk.bench.board import Turn, alternate, once
@@ -20,6 +21,7 @@ MEMORY_TOKENS = 2048
 GB = 1e9
 
 DECODE, BUSY, PREFILL = "decode, one stream", "decode beside a busy core", "prefill, 512 tokens"
+AFTER = "decode just after a busy core"
 TOGETHER, TOGETHER_LONG = "decode, 8 streams", "decode, 8 streams of 900 tokens"
 COLD, WARM = "first token, 960 tokens cold", "first token, 900 warm and 60 new"
 LOAD, MEMORY, PEAK = "load", "resident, 2,048 tokens of cache", "resident at most"
@@ -32,7 +34,8 @@ def run(plan: Plan) -> None:
     with ExitStack() as stack:
         ours = plan.ours(stack)
         single = plan.ours(stack, SINGLE, threads=1)
-        alternate(_speed_turns(plan, ours, single), plan.runs, plan.board, plan.watch)
+        for turns in (_speed_turns(plan, ours, single), _busy_turns(plan, ours)):
+            alternate(turns, plan.runs, plan.board, plan.watch)
     alternate(_memory_turns(plan), plan.runs, plan.board, plan.watch)
     _compare(plan)
     plan.board.finish()
@@ -72,13 +75,18 @@ def _speed_turns(plan: Plan, ours: Child, single: Child) -> list[Turn]:
     return [
         decode_turn(plan, OURS, ours),
         decode_turn(plan, SINGLE, single),
-        decode_turn(plan, OURS, ours, is_busy=True),
         prefill_turn(plan, OURS, ours),
         _together_turn(plan, ours, TOGETHER, SHORT_TOKENS),
         _together_turn(plan, ours, TOGETHER_LONG, PREFIX_TOKENS),
         Turn(COLD, OURS, "s", lambda run: _first_token(plan, ours, run, is_warm=False)),
         Turn(WARM, OURS, "s", lambda run: _first_token(plan, ours, run, is_warm=True)),
     ]
+
+
+def _busy_turns(plan: Plan, ours: Child) -> list[Turn]:
+    """Measured last, so that what is said of the quiet machine is said of a quiet one."""
+    after = decode_turn(plan, OURS, ours)
+    return [decode_turn(plan, OURS, ours, is_busy=True), replace(after, what=AFTER)]
 
 
 def _together_turn(plan: Plan, ours: Child, what: str, tokens: int) -> Turn:
@@ -125,6 +133,7 @@ def _compare(plan: Plan) -> None:
     board.compare("8 streams of 900 tokens against one", (TOGETHER_LONG, OURS), (DECODE, OURS))
     board.compare("warm prefix, sooner", (COLD, OURS), (WARM, OURS), 8.0)
     board.compare("busy core against quiet", (BUSY, OURS), (DECODE, OURS), 0.45)
+    board.compare("just after a busy core against quiet", (AFTER, OURS), (DECODE, OURS))
     board.derive("weights read while decoding", (DECODE, OURS), plan.shape.int4_bytes / GB, "GB/s")
     for what, most in ((MEMORY, 2.6), (LOAD, 8.0)):
         if (what, OURS) in board.figures:

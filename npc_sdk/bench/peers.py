@@ -30,12 +30,11 @@ def run(plan: Plan) -> None:
     with ExitStack() as stack:
         ours = plan.ours(stack)
         with ExitStack() as group:
-            turns = [*_turns(plan, OURS, ours), *_llama_turns(plan, group), *_ort_turns(plan, group)]
-            alternate(_sorted(turns), plan.runs, plan.board, plan.watch)
+            _alternate(plan, [*_turns(plan, OURS, ours), *_llama_turns(plan, group), *_ort_turns(plan, group)])
         with ExitStack() as group:
             theirs = _hf_turns(plan, group)
             if theirs:
-                alternate(_sorted([*_turns(plan, AGAIN, ours), *theirs]), plan.runs, plan.board, plan.watch)
+                _alternate(plan, [*_turns(plan, AGAIN, ours), *theirs])
     _compare(plan)
     plan.board.finish()
 
@@ -46,10 +45,11 @@ def _turns(plan: Plan, who: str, child: Child, threads: int | None = None) -> li
     return [decode(), prefill_turn(plan, who, child, threads=threads), decode(is_busy=True)]
 
 
-def _sorted(turns: list[Turn]) -> list[Turn]:
-    """The same figure of all engines one after the other."""
-    order = [DECODE, PREFILL, BUSY]
-    return sorted(turns, key=lambda turn: order.index(turn.what))
+def _alternate(plan: Plan, turns: list[Turn]) -> None:
+    """All engines by turns, on the quiet machine first: what is kept busy there is busy for nobody else."""
+    for kinds in ((DECODE, PREFILL), (BUSY,)):
+        chosen = sorted((turn for turn in turns if turn.what in kinds), key=lambda turn: kinds.index(turn.what))
+        alternate(chosen, plan.runs, plan.board, plan.watch)
 
 
 def _llama_turns(plan: Plan, stack: ExitStack) -> list[Turn]:

@@ -15,7 +15,13 @@ class Bench:
         self.set: list[int] = []
         self.slept: list[float] = []
         self.governor = Governor(GovernorSettings(), threads, clock=lambda: self.now)
-        self.pace = Pace(self.governor, set_threads=self.set.append, clock=lambda: self.now, sleep=self._sleep)
+        self.pace = Pace(
+            self.governor,
+            set_threads=self.set.append,
+            clock=lambda: self.now,
+            sleep=self._sleep,
+            idle_cores=lambda: None,
+        )
 
     def step(self, took_s: float, rows: int = 1) -> None:
         with self.pace.step(rows):

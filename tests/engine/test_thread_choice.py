@@ -20,12 +20,14 @@ from npc_sdk.engine.local.thread_choice import (
 Cost = Callable[[int], float]
 
 
-def run(choice: ThreadChoice, steps: int, cost: Cost, *, rows: int = 1, limit: int = 64) -> list[int]:
-    """The counts of some steps that cost what cost says."""
+def run(
+    choice: ThreadChoice, steps: int, cost: Cost, *, rows: int = 1, limit: int = 64, idle: float | None = None
+) -> list[int]:
+    """The counts of some steps that cost what cost says, while so many cores were seen idle."""
     counts = []
     for _ in range(steps):
         counts.append(choice.threads(rows, limit))
-        choice.note(rows, counts[-1], cost(counts[-1]))
+        choice.note(rows, counts[-1], cost(counts[-1]), idle)
     return counts
 
 
@@ -68,6 +70,32 @@ def test_a_core_that_becomes_busy_is_noticed_at_once_and_so_is_its_end() -> None
     counts = run(choice, 60, lambda threads: 4.0 if threads == 2 else 1.0)
     assert counts[-40:].count(1) > 32
     assert run(choice, LAST_TRIAL_STEPS, shared_work)[-40:].count(2) > 32
+
+
+def contested(threads: int) -> float:
+    """A core is taken by somebody else: whoever waits for a thread on it waits long."""
+    return 4.0 if threads == 2 else 1.0
+
+
+def test_a_core_that_is_seen_idle_is_taken_within_a_few_steps() -> None:
+    choice = ThreadChoice(2)
+    run(choice, 400, contested, idle=0.0)
+    assert choice.threads(1, 2) == 1
+    counts = run(choice, 3 * SAMPLES + 2, shared_work, idle=0.95)
+    assert counts.index(2) <= SAMPLES
+    assert counts[-SAMPLES:] == [2] * SAMPLES
+
+
+def test_no_second_thread_is_tried_while_all_cores_are_seen_busy() -> None:
+    choice = ThreadChoice(2)
+    run(choice, 60, contested, idle=0.0)
+    assert run(choice, 2000, contested, idle=0.1) == [1] * 2000
+
+
+def test_an_idle_core_that_does_not_help_is_tried_ever_more_seldom() -> None:
+    choice = ThreadChoice(2)
+    counts = run(choice, 4000, waking_costs_more, idle=1.0)
+    assert counts[-1000:].count(2) < 0.06 * 1000
 
 
 def test_each_kind_of_step_has_its_own() -> None:

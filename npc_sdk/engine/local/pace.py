@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import torch
 
 from npc_sdk.engine.local.governor import Governor
+from npc_sdk.engine.local.idle_cores import IdleCores
 from npc_sdk.engine.local.thread_choice import ThreadChoice
 
 
@@ -25,12 +26,14 @@ class Pace:
         set_threads: Callable[[int], None] = torch.set_num_threads,
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
+        idle_cores: Callable[[], float | None] | None = None,
     ) -> None:
         self._governor = governor
         self._choice = ThreadChoice(governor.most_threads)
         self._set_threads = set_threads
         self._clock = clock
         self._sleep = sleep
+        self._idle_cores = IdleCores().now if idle_cores is None else idle_cores
         self._since = clock()  # the end of the last rest
         self._events = 0  # steps begun, rests taken, cores given
         self._depth = 0
@@ -51,7 +54,7 @@ class Pace:
             if self._depth and before != self._threads:
                 self._set(before)  # the step around it goes on with what it chose
         if events == self._events:  # nobody else's step and no rest were in it
-            self._choice.note(rows, threads, self._clock() - started)
+            self._choice.note(rows, threads, self._clock() - started, self._idle_cores())
 
     def between_layers(self) -> None:
         """Gives a core at once, as a step may take seconds, and sleeps once what was done is worth a rest.
