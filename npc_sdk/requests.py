@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 from npc_sdk.messages import Message, ToolSpec
 
@@ -43,6 +45,28 @@ class Sampling:
     stop: tuple[str, ...] = ()
 
 
+ToolMode: TypeAlias = Literal["auto", "required", "none"]
+MAX_CALLS_A_RUN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What a run of the model may write: speech, then calls of these tools, each valid for its schema.
+
+    tools are those that may be called at this moment, with the game's live values as enums. mode "required" wants a
+    call (of a named tool: the only one in tools), "none" wants speech only. After a call of a tool in chained another
+    may follow; any other ends the calls. Where speaks_after is set, words may follow the calls, else the run ends.
+    Where json_schema is set, the run is one JSON value of that schema and nothing of the above holds.
+    """
+
+    tools: tuple[ToolSpec, ...] = ()
+    mode: ToolMode = "auto"
+    chained: frozenset[str] = frozenset()
+    max_calls: int = MAX_CALLS_A_RUN
+    speaks_after: bool = False
+    json_schema: Mapping[str, Any] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
     """One run of the model. segments are the compiled prompt; messages and tools are the same prompt as structure,
@@ -50,6 +74,7 @@ class GenerateRequest:
 
     bulk_segments of them, at the front, are read in bulk: all before the player's own words, which come a few at a
     time; None where nobody knows. Requests of one npc_id share their turn with each other before others wait for them.
+    constraint is kept to by engines that can; None lets the model write anything.
 
     Units: deadline_s is seconds from now for the whole reply, start_by_s for its first token; None waits as long as it
     takes.
@@ -65,6 +90,7 @@ class GenerateRequest:
     start_by_s: float | None = None
     bulk_segments: int | None = None
     npc_id: str = ""
+    constraint: Constraint | None = None
 
 
 @dataclass(frozen=True, slots=True)

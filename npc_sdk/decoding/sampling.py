@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 
+from npc_sdk.decoding.token_mask import TokenMask
 from npc_sdk.errors import EngineError, RequestError
 from npc_sdk.requests import Sampling
 
@@ -57,8 +58,8 @@ class TokenSampler:
         else:
             self._generator.manual_seed(sampling.seed)
 
-    def choose(self, logits: torch.Tensor, history: Sequence[int]) -> int:
-        """The next token's id. history is the prompt and the reply so far.
+    def choose(self, logits: torch.Tensor, history: Sequence[int], mask: TokenMask | None = None) -> int:
+        """The next token's id, among those that mask allows. history is the prompt and the reply so far.
 
         Shapes: logits (vocab,) on the CPU.
         Raises: EngineError where the logits hold no finite maximum.
@@ -69,6 +70,8 @@ class TokenSampler:
             raise EngineError("the model's logits are not finite numbers", hint=hint)
         if self._sampling.repetition_penalty != 1.0:
             scores = penalize(scores, history, self._sampling.repetition_penalty)
+        if mask is not None:
+            scores = mask.apply(scores)
         if self._sampling.temperature < MIN_TEMPERATURE:
             return int(scores.argmax())
         return self._draw(torch.softmax(scores / self._sampling.temperature, dim=-1))

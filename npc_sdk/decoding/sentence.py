@@ -1,21 +1,30 @@
 """Cuts a growing speech into whole sentences, for subtitles and voices.
 
-A sentence is handed out as soon as what follows shows that it has ended. Knows Latin and CJK punctuation and common
-English abbreviations; a cut may be missed, never a word. Called by session.
+A sentence is handed out as soon as what follows shows that it has ended. A cut may be missed, never a word. Ours, as
+published segmenters want the whole text: they take a cut back when a closing quote comes. Called by session.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
+
+from npc_sdk.decoding.abbreviation import LONGEST_ABBREVIATION, is_abbreviation
 
 MAX_SENTENCE_CHARS = 400  # longer than two subtitle lines anyway; a speech without stops must not pile up
-_CJK_ENDERS = "。！？"
-_END = re.compile(rf"[.!?…{_CJK_ENDERS}]+[\"'”’»)\]」』]*|\n")
-_ABBREVIATION_CHARS = 16  # more than the longest abbreviation with what stands before it
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(\"'“‘])(?:mr|mrs|ms|dr|st|sr|jr|prof|capt|col|gen|lt|sgt|rev|hon|vs|etc|no|e\.g|i\.e|(?-i:[A-HJ-Z]))\.$",
-    re.IGNORECASE,
+# These end a sentence whatever follows: CJK, Devanagari, Urdu, Armenian, Ethiopic, Burmese, Khmer. Thai has no such
+# sign, and is cut by length alone.
+_SURE_ENDERS = "。！？｡।॥۔։።፧။។៕"
+_ENDERS = ".!?…‼⁇⁈⁉؟\u037e"
+_ANY = _SURE_ENDERS + _ENDERS
+_CLOSERS = r"\"'”’»)\]」』】〉》"
+_END = re.compile(
+    rf"(?P<sure>[{_ANY}]*[{_SURE_ENDERS}][{_ANY}]*[{_CLOSERS}]*)"
+    # What opens a quotation in one language closes it in another; French closes it after a blank.
+    rf"|(?P<signs>[{_ENDERS}]+)[{_CLOSERS}“‘«‹]*(?:[ \u00a0\u202f]»(?=[\s,.;]|\Z))?"
+    r"|\n"
 )
+_DASH = re.compile(r"\A[—–-]{1,3} ?")  # in many languages "he said" is set off from speech by a dash
 
 
 class SentenceCutter:
@@ -54,19 +63,25 @@ class SentenceCutter:
         rest = self._buffer[match.end() :]
         if not rest:
             return None
-        if match[0].rstrip("\"'”’»)]」』")[-1] in _CJK_ENDERS:
+        if match["sure"] or rest[0] == "\n":
             return True
         if not rest[0].isspace():
             return False
-        if rest[0] == "\n":
-            return True
-        following = rest.lstrip()
+        following = _DASH.sub("", rest.lstrip(), count=1)
         if not following:
             return None
-        last_word = self._buffer[max(0, match.end() - _ABBREVIATION_CHARS) : match.end()]
-        return not following[0].islower() and not _ABBREVIATION.search(last_word)
+        return not following[0].islower() and not (match["signs"] == "." and self._ends_in_abbreviation(match.end()))
+
+    def _ends_in_abbreviation(self, end: int) -> bool:
+        words = self._buffer[max(0, end - LONGEST_ABBREVIATION) : end].split()
+        return is_abbreviation(words[-1], is_first=len(words) == 1)
 
     def _forced_end(self) -> int:
-        """The last blank that keeps the sentence within bounds, or the bound itself."""
+        """The last blank that keeps the sentence within bounds, or the last place where no character is torn."""
         blank = self._buffer.rfind(" ", 0, MAX_SENTENCE_CHARS)
-        return blank if blank > 0 else MAX_SENTENCE_CHARS
+        if blank > 0:
+            return blank
+        end = MAX_SENTENCE_CHARS
+        while end > MAX_SENTENCE_CHARS // 2 and unicodedata.category(self._buffer[end])[0] == "M":
+            end -= 1
+        return end

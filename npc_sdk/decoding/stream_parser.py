@@ -1,20 +1,28 @@
-"""Turns what a model writes, chunk by chunk, into speech, calls and malformed calls.
+"""Turns what a model writes, chunk by chunk, into speech, emotes, calls and malformed calls.
 
-Owns what is heard and what is not: markers never are, and text that may become one is held back. Knows no tools, no
-session. However the text is cut into chunks, the items are the same. Called by session.
+Owns what is heard and what is not: markers and JSON never are, and text that may become either is held back. Knows no
+tools, no session. However the text is cut into chunks, the items are the same. Called by session.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from npc_sdk.decoding.marker import MAX_MARKER_CHARS, Marker, MarkerFinder
+from npc_sdk.decoding.bare_json import json_at
+from npc_sdk.decoding.emote import MAX_ACTION_CHARS, emote_at
+from npc_sdk.decoding.marker import Mark, MarkKind
 from npc_sdk.decoding.tool_formats.interface import MalformedCall, ParsedCall, ToolFormat
+from npc_sdk.decoding.tool_formats.reader import MAX_CALL_CHARS, CallReader, JsonReader, ReadCall
 
-MAX_CALL_CHARS = 8192
+MAX_HELD_CHARS = MAX_ACTION_CHARS + 16  # the longest of what may become something else than speech
+_SIGNS = re.compile(r"[<\[{*eE]")
+_BRACKETS = re.compile(r"[<\[{]")
 _BLANKS = re.compile(r"\s+")
+_CUT_OFF = re.compile(r"<[\s/|_-]*\S*|\*|extra_\S*", re.IGNORECASE)  # a word of a marker, no more, is dropped with it
+_STOPS = ",.;:!?"  # stand close to the word before what was taken out
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +32,34 @@ class Speech:
     text: str
 
 
-Item: TypeAlias = Speech | ParsedCall | MalformedCall
+@dataclass(frozen=True, slots=True)
+class Emote:
+    """What the NPC does while it speaks (a stage direction), or how (an emotion tag); never said aloud."""
+
+    text: str
+    kind: Literal["action", "emotion"]
+
+
+Item: TypeAlias = Speech | Emote | ParsedCall | MalformedCall
+_Parse: TypeAlias = Callable[[str], tuple[ParsedCall, ...] | MalformedCall]
 
 
 class StreamParser:
     """One run of the model. is_continuing: something was said before, so that more is set off by a blank.
 
-    Mutates: feed and finish move it on; it holds at most MAX_CALL_CHARS and a marker between them.
+    Mutates: feed and finish move it on; it holds at most MAX_HELD_CHARS of speech, or one call.
     """
 
     def __init__(self, tool_format: ToolFormat, *, is_continuing: bool = False) -> None:
         self._format = tool_format
-        self._finder = MarkerFinder(tool_format.opening, tool_format.closing)
         self._buffer = ""
-        self._searched = 0  # so far the buffer holds no end of a call, whatever comes
-        self._mode: Literal["speech", "call", "overlong"] = "speech"
+        self._before = ""  # the character in front of the buffer
+        self._reader: CallReader | None = None
+        self._parse: _Parse = tool_format.parse
         self._has_spoken = is_continuing
         self._gap = " " if is_continuing else ""
         self._is_gap_cut = is_continuing
-        self._tail = ""  # the end of the speech, as long as a marker
+        self._tail = ""  # the end of the speech
         self._items: list[Item] = []
 
     def feed(self, text: str) -> list[Item]:
@@ -54,13 +71,12 @@ class StreamParser:
 
     def finish(self) -> list[Item]:
         """The items that the end of the text makes certain."""
-        rest, self._buffer = self._buffer, ""
-        if self._mode == "speech":
-            self._end_speech(rest)
-        elif self._mode == "call":
-            cut = self._finder.call_end(rest)
-            self._close_call(rest[: cut.start] if cut else rest)
-        self._mode = "speech"
+        if self._reader is not None:
+            self._close(self._reader.finish())
+        while self._buffer:
+            self._end_partial()
+            while self._buffer and self._step():
+                pass
         return self._taken()
 
     def _taken(self) -> list[Item]:
@@ -69,63 +85,76 @@ class StreamParser:
 
     def _step(self) -> bool:
         """Whether there may be more to take from the buffer."""
-        if self._mode == "speech":
-            return self._step_speech()
-        found = self._finder.call_end(self._buffer, self._searched)
-        if found is None or found.kind == "partial":
-            self._wait_for_end(found)
-            return False
-        body = self._cut(found)
-        if self._mode == "call" and (body.strip() or found.kind == "closing"):
-            self._close_call(body)
-        self._mode = "call" if found.kind == "opening" else "speech"
-        return True
+        return self._step_speech() if self._reader is None else self._step_call(self._reader)
+
+    def _step_call(self, reader: CallReader) -> bool:
+        read = reader.feed(self._take(len(self._buffer)))
+        if read is not None:
+            self._close(read)
+        return read is not None
 
     def _step_speech(self) -> bool:
-        found = self._finder.any(self._buffer)
+        found = self._first_mark()
+        self._say(self._take(found.start if found else len(self._buffer)))
         if found is None or found.kind == "partial":
-            start = found.start if found else len(self._buffer)
-            self._say(self._buffer[:start])
-            self._buffer = self._buffer[start:]
             return False
-        self._say(self._cut(found))
         self._is_gap_cut = True
-        if found.kind == "opening":
-            self._mode = "call"
+        # JSON is its own opening: the reader needs it.
+        self._enter(found.kind, "" if found.kind == "json" else self._take(found.end - found.start))
         return True
 
-    def _cut(self, marker: Marker) -> str:
-        """What stands before the marker; both leave the buffer."""
-        before, self._buffer, self._searched = self._buffer[: marker.start], self._buffer[marker.end :], 0
-        return before
+    def _first_mark(self) -> Mark | None:
+        """The first stretch of the buffer that is not speech, or may not be."""
+        for sign in _SIGNS.finditer(self._buffer):
+            found = self._mark_at(self._buffer, sign.start(), self._before)
+            if found is not None:
+                return found
+        return None
 
-    def _wait_for_end(self, partial: Marker | None) -> None:
-        """Keeps the buffer, and what is searched of it again, bounded while no end of the call is in sight."""
-        if self._mode == "call" and len(self._buffer) > MAX_CALL_CHARS + MAX_MARKER_CHARS:
-            self._close_call(self._buffer)
-            self._mode = "overlong"
-        if self._mode == "overlong":
-            self._buffer = self._buffer[partial.start :] if partial else ""
-            self._searched = 0
+    def _mark_at(self, text: str, start: int, before: str) -> Mark | None:
+        """What begins at this sign; undecided while any of what it may become is."""
+        marks = (
+            self._format.markers.at(text, start),
+            json_at(text, start) if text[start] in "[{" else None,
+            emote_at(text, start, text[start - 1] if start else before),
+        )
+        found = [mark for mark in marks if mark is not None]
+        return next((mark for mark in found if mark.kind == "partial"), found[0] if found else None)
+
+    def _enter(self, kind: MarkKind, text: str) -> None:
+        if kind == "opening":
+            self._reader, self._parse = self._format.reader(), self._format.parse
+        elif kind == "json":
+            self._reader, self._parse = JsonReader(self._format.markers), self._format.parse_bare
+        elif kind in ("action", "emotion"):
+            self._items.append(Emote(" ".join(text[1:-1].split()), "action" if kind == "action" else "emotion"))
+
+    def _take(self, count: int) -> str:
+        """The first characters of the buffer, which they leave."""
+        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        self._before = taken[-1:] or self._before
+        return taken
+
+    def _close(self, read: ReadCall) -> None:
+        """Ends the call; one that is empty because the next begins is none."""
+        self._reader, self._buffer, self._before = None, read.rest, ""
+        if len(read.body) > MAX_CALL_CHARS:
+            reason = f"the call is longer than {MAX_CALL_CHARS} characters"
+            self._items.append(MalformedCall(read.body[:MAX_CALL_CHARS], reason))
+        elif read.body.strip() or read.is_closed:
+            parsed = self._parse(read.body)
+            self._items += [parsed] if isinstance(parsed, MalformedCall) else parsed
+
+    def _end_partial(self) -> None:
+        """The text has ended in what might have become a mark: a cut-off marker is no speech, a bracket is."""
+        first = self._buffer[0]
+        if self._format.markers.may_open_call(self._buffer):
+            self._items.append(MalformedCall(self._take(len(self._buffer)), "the reply ended before the call began"))
+        elif cut_off := _CUT_OFF.match(self._buffer):
+            self._take(cut_off.end())
+            self._is_gap_cut = True
         else:
-            self._searched = partial.start if partial else max(0, len(self._buffer) - MAX_MARKER_CHARS)
-
-    def _close_call(self, body: str) -> None:
-        if len(body) > MAX_CALL_CHARS:
-            self._items.append(
-                MalformedCall(body[:MAX_CALL_CHARS], f"the call is longer than {MAX_CALL_CHARS} characters")
-            )
-            return
-        parsed = self._format.parse(body)
-        self._items += [parsed] if isinstance(parsed, MalformedCall) else parsed
-
-    def _end_speech(self, rest: str) -> None:
-        """The text has ended in what might have become a marker: a cut-off tag is no speech, an "e" is."""
-        if rest.startswith("<"):
-            if self._finder.may_open_call(rest):
-                self._items.append(MalformedCall(rest, "the reply ended before the call began"))
-        elif "_" not in rest:
-            self._say(rest)
+            self._say(self._take(1 if first in "[{" else len(self._buffer)))
 
     def _say(self, text: str) -> None:
         """Speech, with every run of blanks as one, and those at its end kept until more is said."""
@@ -136,21 +165,26 @@ class StreamParser:
             return
         said = self._joint(words[0]) + _BLANKS.sub(lambda run: _blank(run[0]), words)
         self._items.append(Speech(said))
-        self._tail = (self._tail + said)[-MAX_MARKER_CHARS:]
+        self._tail = (self._tail + said)[-MAX_HELD_CHARS:]
         self._gap, self._is_gap_cut, self._has_spoken = _blank(trail), False, True
 
     def _joint(self, first: str) -> str:
-        """What stands between the speech so far and this character; words on both sides of a marker must not meet.
+        """What stands between the speech so far and this character; words on both sides of a mark must not meet.
 
-        Nor must they make a marker of their own, as ``<tool</s>call>`` would.
+        Nor must they make a mark of their own, as ``<tool</s>call>`` would.
         """
         if not self._has_spoken:
             return ""
         if not self._is_gap_cut:
             return self._gap
-        if self._finder.is_open(self._tail):
+        if self._is_tail_open():
             return "… "
-        return " " if self._gap or first.isalnum() else ""
+        return " " if (self._gap and first not in _STOPS) or first.isalnum() else ""
+
+    def _is_tail_open(self) -> bool:
+        """Whether more speech could make a mark of the end of what was said."""
+        marks = (self._mark_at(self._tail, sign.start(), "") for sign in _BRACKETS.finditer(self._tail))
+        return any(mark is not None for mark in marks)
 
 
 def _blank(run: str) -> str:

@@ -21,6 +21,8 @@ KEPT_FRONTS = 16
 class RequestStats:
     """One request that ended. prefill_s counts the steps that its prompt was part of.
 
+    forced_tokens were settled by the constraint and not drawn; mask_s went into keeping to it.
+
     Units: seconds, tokens. gap_s are the times between tokens; both are 0 for replies of fewer than two.
     """
 
@@ -32,6 +34,8 @@ class RequestStats:
     timings: Timings
     median_gap_s: float
     longest_gap_s: float
+    forced_tokens: int = 0
+    mask_s: float = 0.0
 
     @property
     def tokens_per_s(self) -> float:

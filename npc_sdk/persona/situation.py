@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.filters import do_round
+from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -121,6 +122,12 @@ def _template(line: str) -> Template:
 def check_situation_line(line: str) -> None:
     """Raises: SituationError, as rendering would."""
     _template(line)
+
+
+def variables_in(line: str) -> set[str]:
+    """What a line wants of the game's state. Raises: SituationError, as rendering would."""
+    check_situation_line(line)
+    return find_undeclared_variables(_ENV.parse(line)) - {"player"}
 
 
 def _refuse_powers(node: nodes.Node, *, is_in_loop: bool) -> None:

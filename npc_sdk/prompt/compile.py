@@ -17,6 +17,7 @@ from npc_sdk.messages import Message, ToolSpec
 from npc_sdk.persona.schema import Persona, WorldFile
 from npc_sdk.prompt.formats.interface import ChatFormat
 from npc_sdk.prompt.system import system_text
+from npc_sdk.prompt.tame import tamed
 from npc_sdk.prompt.trace import Part, Trace
 from npc_sdk.requests import Segment
 
@@ -30,7 +31,8 @@ TRIM_STEP = 4  # exchanges dropped together: a prefix that moves every turn coul
 class PromptSource:
     """Everything one prompt is made from.
 
-    turn is the player's words and, in a reply that called tools, its own calls and their results so far.
+    turn is the player's words and, in a reply that called tools, its own calls and their results so far. directive is
+    what the game asks of this one reply, other than an answer in words.
     """
 
     persona: Persona
@@ -39,20 +41,23 @@ class PromptSource:
     history: tuple[Message, ...] = ()
     turn: tuple[Message, ...] = ()
     situation: str = ""
+    directive: str = ""
     matches: tuple[Match, ...] = ()
     passed_over: tuple[Match, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledPrompt:
-    """segments for the model, messages for engines that render themselves, and the account of how it came about.
+    """segments for the model, tamed messages for engines that render themselves, and the account of how it came about.
 
+    heard is the same messages as they were said and written, by which to tell a quotation from its own words.
     stable_segments of the segments, at the front, begin every prompt of this character while it has the same tools;
     bulk_segments stand before the player's words of this turn.
     """
 
     segments: tuple[Segment, ...]
     messages: tuple[Message, ...]
+    heard: tuple[Message, ...]
     tools: tuple[ToolSpec, ...]
     trace: Trace
     stable_segments: int
@@ -107,7 +112,8 @@ def compile_prompt(
             trace = Trace(_in_order(fixed, budget.parts), total, window_tokens, reply_tokens)
             stable = len(chat_format.system(messages[0], source.tools))
             bulk = _bulk_segments(messages, len(source.turn), stable, chat_format)
-            return CompiledPrompt(segments, messages, source.tools, trace, stable, bulk)
+            tame = tuple(tamed(message) for message in messages)
+            return CompiledPrompt(segments, tame, messages, source.tools, trace, stable, bulk)
         room -= over  # words that meet at a seam can take more tokens joined than alone
     raise _too_long(fixed, window_tokens, reply_tokens)
 
@@ -119,7 +125,7 @@ def _choose(
     lore = _choose_lore(source.matches, budget, chat_format, count)
     history = _choose_history(source.history, budget, chat_format, count)
     budget.parts += [Part("lore", m.entry.entry_id, 0, is_in=False, why=m.why) for m in source.passed_over]
-    return (system, *history, *_with_passages(source.turn, source.situation, lore))
+    return (system, *history, *_with_passages(source, lore))
 
 
 def _render(messages: Sequence[Message], tools: Sequence[ToolSpec], chat_format: ChatFormat) -> list[Segment]:
@@ -153,6 +159,9 @@ def _fixed_parts(source: PromptSource, system: Message, chat_format: ChatFormat,
     if source.situation:
         tokens = _passage_tokens(source.situation, chat_format, count)
         parts.append(Part("situation", "the moment", tokens, True, "state that the game set"))
+    if source.directive:
+        tokens = _passage_tokens(source.directive, chat_format, count)
+        parts.append(Part("situation", "what is asked for", tokens, True, "always in"))
     words = [segment for message in source.turn for segment in chat_format.turn(message)]
     parts.append(Part("words", "this turn", count(words), True, "always in"))
     parts.append(Part("opening", "reply opens", count(chat_format.opening()), True, "always in"))
@@ -213,10 +222,11 @@ def _exchanges(history: Sequence[Message]) -> list[list[Message]]:
     return out
 
 
-def _with_passages(turn: Sequence[Message], situation: str, lore: Sequence[str]) -> list[Message]:
-    """The turn with its passages in front of the player's words; the situation stands nearest to them."""
-    passages = (*lore, situation) if situation else tuple(lore)
-    return [dataclasses.replace(m, contexts=passages) if m.role == "user" else m for m in turn]
+def _with_passages(source: PromptSource, lore: Sequence[str]) -> list[Message]:
+    """The turn with its passages in front of the player's words; the situation stands near them."""
+    words, *rest = source.turn
+    told = tuple(passage for passage in (source.situation, source.directive) if passage)
+    return [dataclasses.replace(words, contexts=(*lore, *told)), *rest]
 
 
 _ORDER = ("system", "tool", "knows", "history", "lore", "situation", "words", "opening")

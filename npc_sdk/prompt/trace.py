@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-PartKind: TypeAlias = Literal["system", "tool", "knows", "history", "situation", "lore", "words", "opening"]
+PartKind: TypeAlias = Literal["system", "tool", "knows", "history", "situation", "lore", "words", "opening", "call"]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a prompt. Units: tokens as counted alone; the joined prompt is counted exactly elsewhere."""
+    """One part of a prompt. A "call" is a declared tool that cannot be called at this moment.
+
+    Units: tokens as counted alone; the joined prompt is counted exactly elsewhere.
+    """
 
     kind: PartKind
     name: str

@@ -10,17 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npc_sdk.decoding.marker import MAX_MARKER_CHARS, MarkerFinder
-from npc_sdk.decoding.stream_parser import MAX_CALL_CHARS, Item, Speech, StreamParser
+from npc_sdk.decoding.stream_parser import MAX_HELD_CHARS, Emote, Item, Speech, StreamParser
 from npc_sdk.decoding.tool_formats import tool_format
 from npc_sdk.decoding.tool_formats.interface import MalformedCall, ParsedCall
+from npc_sdk.decoding.tool_formats.reader import MAX_CALL_CHARS
+
+from .items import DIALECTS, check_every_split, parse, said, whole_marks
 
 CALL = '{"name": "stay_here", "arguments": {}}'
 STAY = ParsedCall("stay_here", {})
 GIVE = ParsedCall("give_item", {"item": "a < b"})
-
-
-def said(text: str) -> list[Item]:
-    return [Speech(text)] if text else []
 
 
 NEMOTRON: dict[str, tuple[str, list[Item]]] = {
@@ -35,6 +34,8 @@ NEMOTRON: dict[str, tuple[str, list[Item]]] = {
     "less than": ("2 < 3 and a<b, <3 <- x", said("2 < 3 and a<b, <3 <- x")),
     "greater than": ("a > b", said("a > b")),
     "html": ("I <b>mean</b> it", said("I <b>mean</b> it")),
+    "blanks that would close up": (f"a <tool{' ' * 60}call> b", said("a tool call> b")),
+    "function form": ("a <function=give_item> b </function>", said("a b")),
     "long angle": ("<" + "s" * 60 + ">", said("<" + "s" * 60 + ">")),
     "ends in e": ("Welcome", said("Welcome")),
     "ends in extra": ("Something extra", said("Something extra")),
@@ -85,9 +86,10 @@ NEMOTRON: dict[str, tuple[str, list[Item]]] = {
     "spaced control token": ("Fine. < Extra_Id_1 >", said("Fine.")),
     "chatml token": ("Fine.<|im_end|>", said("Fine.")),
     "chatml token cut off": ("Fine.<|im_", said("Fine.")),
+    "marker cut off before words": ("Fine. <|im_ That is all.", said("Fine. That is all.")),
     "end of sequence": ("<s>Fine.</s>", said("Fine.")),
     "context echoed": ("<context> The mill. </context>\nWell.", said("The mill. Well.")),
-    "tool echoed": ("A <tool> B </tool>.", said("A B .")),
+    "tool echoed": ("A <tool> B </tool>.", said("A B.")),
     "self closing": ("A <image/> B", said("A B")),
     "too long": (
         f"<toolcall>{'x' * (MAX_CALL_CHARS + 500)}</toolcall> Good.",
@@ -108,68 +110,38 @@ NEMOTRON: dict[str, tuple[str, list[Item]]] = {
 }  # fmt: skip
 
 
-def joined(items: list[Item]) -> list[Item]:
-    """Neighbouring pieces of speech as one: only where they are cut depends on the chunks."""
-    out: list[Item] = []
-    for item in items:
-        if isinstance(item, Speech) and out and isinstance(out[-1], Speech):
-            out[-1] = Speech(out[-1].text + item.text)
-        else:
-            out.append(item)
-    return out
-
-
-def parse(*chunks: str, name: str = "nemotron", is_continuing: bool = False) -> list[Item]:
-    parser = StreamParser(tool_format(name), is_continuing=is_continuing)
-    items = [item for chunk in chunks for item in parser.feed(chunk)]
-    return joined(items + parser.finish())
-
-
-def positions(text: str) -> list[int]:
-    """All of them, or for a very long text those near its ends and its limits."""
-    near = MAX_MARKER_CHARS + 30
-    return [
-        at for at in range(len(text) + 1) if at < near or len(text) - at < near + 510 or abs(at - MAX_CALL_CHARS) < near
-    ]
-
-
 @pytest.mark.parametrize(("text", "items"), NEMOTRON.values(), ids=NEMOTRON)
 def test_text_gives_the_same_items_however_it_is_split(text: str, items: list[Item]) -> None:
-    assert parse(text) == items
-    assert parse(*text) == items
-    for at in positions(text):
-        assert parse(text[:at], text[at:]) == items, at
-
-
-@pytest.mark.parametrize("name", ["nemotron", "hermes"])
-def test_each_dialect_reads_its_own_markers(name: str) -> None:
-    dialect = tool_format(name)
-    assert parse(f"Well.\n{dialect.opening}\n{CALL}\n{dialect.closing}", name=name) == [Speech("Well."), STAY]
+    check_every_split(text, items)
 
 
 _PIECES = st.sampled_from(
     ["<toolcall>", "</toolcall>", "< Tool_Call >", CALL, "<extra_id_1>", "extra_id_1", "<|im_end|>", "<s>", "</", "<",
-     ">", "e", "ext", " ", "\n", ".", "Hello", "{", "]}", "<toolc", "|", "_", "1"]
+     ">", "e", "ext", " ", "\n", ".", "Hello", "{", "]}", "<toolc", "|", "_", "1", "*", "**", "[", "]", "[TOOL_CALLS]",
+     "<|python_tag|>", '{"', "name", ":", "\\", "[happy]", "*nods*", "[ARGS]", "7", ";"]
 )  # fmt: skip
 
 
-@settings(max_examples=300)
+@pytest.mark.parametrize("name", DIALECTS)
+@settings(max_examples=200)
 @given(pieces=st.lists(_PIECES, max_size=14), cuts=st.lists(st.integers(0, 200), max_size=6))
-def test_any_text_in_any_chunks_gives_the_items_of_the_whole(pieces: list[str], cuts: list[int]) -> None:
+def test_any_text_in_any_chunks_gives_the_items_of_the_whole(name: str, pieces: list[str], cuts: list[int]) -> None:
     text = "".join(pieces)
     ends = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
     chunks = [text[start:end] for start, end in pairwise(ends)]
-    assert parse(*chunks) == parse(text) == parse(*text)
+    assert parse(*chunks, name=name) == parse(text, name=name) == parse(*text, name=name)
 
 
+@pytest.mark.parametrize("name", DIALECTS)
 @given(pieces=st.lists(_PIECES, max_size=14))
-def test_no_marker_is_ever_spoken(pieces: list[str]) -> None:
-    finder = MarkerFinder("<toolcall>", "</toolcall>")
-    for item in parse("".join(pieces)):
+def test_no_marker_and_no_json_is_ever_spoken(name: str, pieces: list[str]) -> None:
+    for item in parse("".join(pieces), name=name):
         if isinstance(item, Speech):
-            found = finder.any(item.text)
-            assert found is None or found.kind == "partial", item
+            assert whole_marks(tool_format(name).markers, item.text) == []
+            assert '{"' not in item.text
             assert item.text == item.text.strip() or item.text[0] == " "
+        elif isinstance(item, Emote):
+            assert whole_marks(tool_format(name).markers, item.text) == []
 
 
 def test_speech_goes_out_at_once_where_nothing_can_be_a_marker() -> None:
@@ -196,7 +168,16 @@ def test_the_buffer_stays_bounded_in_an_endless_call() -> None:
     parser.feed("<toolcall>")
     for _ in range(200):
         parser.feed("x" * 500)
-        assert len(parser._buffer) <= MAX_CALL_CHARS + MAX_MARKER_CHARS
+        assert parser._buffer == ""
+        assert len(vars(parser._reader)["_body"]) <= MAX_CALL_CHARS + 1
+
+
+@pytest.mark.parametrize("text", ["{", "[", "[ {", "*word ", "[word ", "{ na", "{ ", "e", "<| "])
+def test_the_buffer_stays_bounded_whatever_is_begun_and_never_ended(text: str) -> None:
+    parser = StreamParser(tool_format("mistral"))
+    for _ in range(300):
+        parser.feed(text)
+        assert len(parser._buffer) <= MAX_HELD_CHARS
 
 
 def test_the_buffer_stays_bounded_before_a_marker_that_never_closes() -> None:

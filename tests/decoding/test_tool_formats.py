@@ -13,9 +13,11 @@ from npc_sdk.decoding.tool_formats import tool_format
 from npc_sdk.decoding.tool_formats.interface import MalformedCall, ParsedCall
 from npc_sdk.errors import SettingsError
 
+from .items import DIALECTS
+
 GIVE = ParsedCall("give_item", {"item": "sword"})
 STAY = ParsedCall("stay_here", {})
-FORMATS = ("nemotron", "hermes")
+
 
 UNDERSTOOD = {
     "plain": ('{"name": "give_item", "arguments": {"item": "sword"}}', (GIVE,)),
@@ -32,6 +34,7 @@ UNDERSTOOD = {
         '{"name": "stay_here"}, {"name": "give_item", "arguments": {"item": "sword"}}',
         (STAY, GIVE),
     ),
+    "two joined by a semicolon": ('{"name": "stay_here"}; {"name": "stay_here"}', (STAY, STAY)),
     "two joined by a line": ('{"name": "stay_here"}\n{"name": "stay_here"}', (STAY, STAY)),
     "a list": ('[{"name": "stay_here"}, {"name": "give_item", "arguments": {"item": "sword"}}]', (STAY, GIVE)),
     "stray closers": ('{"name": "give_item", "arguments": {"item": "sword"}}]}', (GIVE,)),
@@ -79,19 +82,45 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", DIALECTS)
 @pytest.mark.parametrize(("body", "calls"), UNDERSTOOD.values(), ids=UNDERSTOOD)
 def test_a_tolerable_body_gives_its_calls(name: str, body: str, calls: tuple[ParsedCall, ...]) -> None:
     assert tool_format(name).parse(body) == calls
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", DIALECTS)
 @pytest.mark.parametrize(("body", "reason"), REFUSED.values(), ids=REFUSED)
 def test_any_other_body_is_malformed_and_keeps_its_text(name: str, body: str, reason: str) -> None:
     parsed = tool_format(name).parse(body)
     assert isinstance(parsed, MalformedCall)
     assert reason in parsed.reason
     assert parsed.raw == body.strip()
+
+
+@pytest.mark.parametrize(("name", "key"), [("mistral", "id"), ("llama3", "type")], ids=["Mistral's id", "Llama's type"])
+def test_a_key_that_one_dialect_writes_besides_is_ignored_there_alone(name: str, key: str) -> None:
+    body = json.dumps({"name": "stay_here", "arguments": {}, key: "x"})
+    for dialect in DIALECTS:
+        parsed = tool_format(dialect).parse(body)
+        assert (parsed == (STAY,)) if dialect == name else isinstance(parsed, MalformedCall)
+
+
+NAMED = {
+    "plain": ('stay_here[ARGS]{"a": 1}', (ParsedCall("stay_here", {"a": 1}),)),
+    "blanks": (' stay_here [ARGS] {"a": 1} ', (ParsedCall("stay_here", {"a": 1}),)),
+    "lower case": ("stay_here[args]{}", (STAY,)),
+    "null": ("stay_here[ARGS]null", None),
+    "two objects": ("stay_here[ARGS]{}{}", None),
+    "a list": ("stay_here[ARGS][1]", None),
+    "no name": ("[ARGS]{}", None),
+    "too large": ('f[ARGS]{"a": 1e999}', None),
+}
+
+
+@pytest.mark.parametrize(("body", "calls"), NAMED.values(), ids=NAMED)
+def test_mistral_reads_a_name_before_its_arguments(body: str, calls: tuple[ParsedCall, ...] | None) -> None:
+    parsed = tool_format("mistral").parse(body)
+    assert (parsed == calls) if calls else isinstance(parsed, MalformedCall)
 
 
 _LEAVES = (
@@ -109,12 +138,13 @@ def test_every_json_object_survives_as_arguments(arguments: dict[str, Any], is_a
     assert tool_format("nemotron").parse(body) == (ParsedCall("f", arguments),)
 
 
-@given(body=st.text(alphabet='{}[]",:\\ \nname arguments0123eE.-+NIfty\ud800', max_size=80))
-def test_no_body_makes_the_parser_raise(body: str) -> None:
-    parsed = tool_format("hermes").parse(body)
+@pytest.mark.parametrize("name", DIALECTS)
+@given(body=st.text(alphabet='{}[]",:;\\ \nname arguments0123eE.-+NIfty[ARGS]\ud800', max_size=80))
+def test_no_body_makes_the_parser_raise(name: str, body: str) -> None:
+    parsed = tool_format(name).parse(body)
     assert isinstance(parsed, MalformedCall) or all(isinstance(call, ParsedCall) for call in parsed)
 
 
 def test_a_dialect_nobody_wrote_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(SettingsError, match=r"'pythonic'.*nemotron, hermes"):
+    with pytest.raises(SettingsError, match=r"'pythonic'.*nemotron, hermes, llama3, mistral"):
         tool_format("pythonic")

@@ -102,7 +102,7 @@ def force_tokens(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[int]], None]
     def force(ids: list[int]) -> None:
         left = list(ids)
 
-        def choose(_self: TokenSampler, _logits: torch.Tensor, _history: list[int]) -> int:
+        def choose(_self: TokenSampler, _logits: torch.Tensor, _history: list[int], _mask: object = None) -> int:
             return left.pop(0)
 
         monkeypatch.setattr(TokenSampler, "choose", choose)

@@ -17,6 +17,8 @@ from npc_sdk.errors import ModelFormatError, SettingsError
 from .checkpoints import SPECIAL
 from .conftest import Zoo
 
+LLAMA3 = "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}{% endfor %}"
+MISTRAL = "{{- bos_token }}[INST] {{ m }}[/INST]"
 CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}{% endfor %}"
 
 
@@ -40,14 +42,37 @@ def test_the_architecture_decides_where_there_is_no_template(zoo: Zoo) -> None:
 
 
 @pytest.mark.parametrize("place", ["chat_template.jinja", "tokenizer_config.json"])
-@pytest.mark.parametrize(("template", "expected"), [(CHATML, "chatml"), ("<extra_id_1>User", "nemotron")])
-def test_a_template_decides(folder: Path, place: str, template: str, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        pytest.param(CHATML, ("chatml", "hermes", False), id="chatml"),
+        pytest.param("<extra_id_1>User", ("nemotron", "nemotron", False), id="nemotron"),
+        pytest.param(LLAMA3, ("llama3", "llama3", True), id="llama3"),
+        pytest.param(MISTRAL, ("mistral", "mistral", True), id="mistral"),
+    ],
+)
+def test_a_template_decides(folder: Path, place: str, template: str, expected: tuple[str, str, bool]) -> None:
     content = template if place.endswith("jinja") else json.dumps({"chat_template": template})
     (folder / place).write_text(content)
-    assert _read(folder).chat_format == expected
+    profile = _read(folder)
+    assert (profile.chat_format, profile.tool_format, profile.has_bos) == expected
 
 
-@pytest.mark.parametrize("template", [None, "[INST] {{ m }} [/INST]"], ids=["no template", "unknown template"])
+def test_the_profile_file_decides_about_the_begin_token_too(folder: Path) -> None:
+    (folder / "chat_template.jinja").write_text(LLAMA3)
+    (folder / "npc_model.json").write_text(json.dumps({"add_bos": False}))
+    assert not _read(folder).has_bos
+
+
+UNKNOWN = {
+    "no template": None,
+    "unknown template": "### Instruction: {{ m }}",
+    "Llama 2": "[INST] <<SYS>>{{ s }}<</SYS>> {{ m }} [/INST]",
+    "later Mistral": "[SYSTEM_PROMPT]{{ s }}[/SYSTEM_PROMPT][INST]{{ m }}[/INST]",
+}
+
+
+@pytest.mark.parametrize("template", UNKNOWN.values(), ids=UNKNOWN)
 def test_an_unknown_format_is_refused_with_a_hint(folder: Path, template: str | None) -> None:
     if template:
         (folder / "chat_template.jinja").write_text(template)
@@ -87,6 +112,19 @@ def test_stops_are_gathered_from_every_file(folder: Path) -> None:
     assert _stops(folder, "nemotron") == ({2, 9, 11, SPECIAL.index("<extra_id_1>")}, ())
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 12}))
     assert _stops(folder, "chatml") == ({2, 12, SPECIAL.index("<|im_end|>")}, ())
+
+
+def test_one_of_two_ends_of_turn_is_enough(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    (token,) = [token for token in tokenizer["added_tokens"] if token["content"] == "<extra_id_1>"]
+    token["content"] = "<|eom_id|>"
+    path.write_text(json.dumps(tokenizer))
+    end_id = ModelTokenizer(folder).token_id("<|eom_id|>")
+    assert _stops(folder, "llama3") == ({2, end_id}, ())
+    token["content"] = "<|other|>"
+    path.write_text(json.dumps(tokenizer))
+    assert _stops(folder, "llama3") == ({2}, ("<|eot_id|>",))
 
 
 def test_an_end_of_turn_without_a_token_becomes_a_stop_string(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from npc_sdk.decoding.detokenize import Detokenizer
+from npc_sdk.decoding.token_mask import MaskCompiler
 from npc_sdk.engine.local.block_pool import BlockPool
 from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.loader import load_decoder
@@ -22,7 +24,7 @@ from npc_sdk.engine.local.sequence import EndRules, Sequence
 from npc_sdk.engine.local.speculation import Guess, Speculation
 from npc_sdk.requests import GenerateRequest, Sampling
 
-from .checkpoints import VOCAB
+from .checkpoints import VOCAB, build_tokenizer
 from .conftest import Zoo
 from .prophet import Prophet
 
@@ -62,8 +64,7 @@ class Table:
         """Those that find room step; of several prompts, the first."""
         ready: list[Sequence] = []
         for one in members:
-            is_prompt = one.lease is None or one.pending_tokens > 1
-            if is_prompt and any(other.pending_tokens > 1 for other in ready):
+            if not one.is_decoding and any(not other.is_decoding for other in ready):
                 continue
             if self.runner.admit(one, chunk):
                 ready.append(one)
@@ -92,13 +93,40 @@ class Table:
 SAMPLINGS = {
     "greedy": Sampling(temperature=0.0, max_new_tokens=NEW_TOKENS),
     "seeded": Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.1, seed=5, max_new_tokens=NEW_TOKENS),
+    "constrained": Sampling(temperature=1.0, seed=9, max_new_tokens=NEW_TOKENS),
 }
+GRAMMAR = """start: (WORD call)+
+WORD: /[a-z ]{1,6}/
+call: "<toolcall>" ("give the traveller" | "take it" | WORD) "</toolcall>"
+"""
+
+
+class Letters:
+    """The checkpoints' vocabulary."""
+
+    vocab_size = VOCAB
+    _tokenizer = build_tokenizer()
+
+    def as_json(self) -> str:
+        return self._tokenizer.to_str()
+
+    def encode_written(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+
+@cache
+def _compiler() -> MaskCompiler:
+    return MaskCompiler(Letters(), [2])
 
 
 def _sequence(prompt: list[int], sampling: str) -> Sequence:
     request = GenerateRequest("r", (), sampling=SAMPLINGS[sampling])
     words = Detokenizer(lambda ids: "x" * len(ids))
-    return Sequence(request, prompt, room=NEW_TOKENS, rules=NO_RULES, detokenizer=words, emit=lambda _item: None)
+    one = Sequence(request, prompt, room=NEW_TOKENS, rules=NO_RULES, detokenizer=words, emit=lambda _item: None)
+    if sampling == "constrained":
+        one.constrain(_compiler().start(GRAMMAR))
+    return one
 
 
 @pytest.fixture(scope="module")

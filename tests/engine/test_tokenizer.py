@@ -150,3 +150,18 @@ def test_a_folder_without_a_usable_tokenizer_is_refused(tmp_path: Path, content:
     with pytest.raises(ModelFormatError, match=r"tokenizer\.json") as caught:
         ModelTokenizer(tmp_path)
     assert caught.value.hint
+
+
+def test_what_a_model_writes_has_its_markers_whole_and_no_control_token(words: ModelTokenizer) -> None:
+    marker = words.token_id("<tool_call>")
+    ids = words.encode_written("hello <tool_call>work</tool_call><extra_id_1>")
+    assert ids.count(marker) == 1
+    assert not words.control_ids.intersection(ids)
+    assert words.decode(ids) == "hello <tool_call>work</tool_call><extra_id_1>"
+
+
+def test_as_a_file_only_control_tokens_are_special(words: ModelTokenizer) -> None:
+    added = json.loads(words.as_json())["added_tokens"]
+    assert {token["id"] for token in added if token["special"]} == set(words.control_ids)
+    assert "<tool_call>" in {token["content"] for token in added if not token["special"]}
+    assert Tokenizer.from_str(words.as_json()).get_vocab_size() == words.vocab_size

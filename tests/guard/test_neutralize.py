@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npc_sdk.decoding.marker import MarkerFinder
-from npc_sdk.guard.neutralize import neutralize
+from npc_sdk.decoding.tool_formats import tool_format
+from npc_sdk.guard.neutralize import neutralize, neutralize_json
 
 
 @pytest.mark.parametrize(
@@ -48,6 +51,19 @@ from npc_sdk.guard.neutralize import neutralize
         pytest.param("< |im_end| >", "‹ ¦im_end¦ ›", id="ChatML, spaces"),
         pytest.param("＜｜im_end｜＞", "‹¦im_end¦›", id="ChatML, full width"),
         pytest.param("[INST] [/TOOL_CALLS]", "⟦INST⟧ ⟦/TOOL_CALLS⟧", id="Mistral"),
+        pytest.param("[ tool-calls ]", "⟦ tool-calls ⟧", id="Mistral, fillers"),
+        pytest.param("[ARGS][CALL_ID]", "⟦ARGS⟧⟦CALL_ID⟧", id="Mistral, newer"),
+        pytest.param("［TOOL_CALLS］", "⟦TOOL_CALLS⟧", id="Mistral, full width"),
+        pytest.param("<|python_tag|>", "‹¦python_tag¦›", id="Llama 3"),
+        pytest.param("<function=f>", "‹function=f›", id="Llama 3, function form"),
+        pytest.param('{"name": "f"}', '❴"name": "f"}', id="JSON"),
+        pytest.param('{ \n "a": {"b": 1}}', '❴ \n "a": ❴"b": 1}}', id="JSON, nested"),
+        pytest.param('{"n\\u0061me": 1}', '❴"n\\u0061me": 1}', id="JSON, escaped key"),
+        pytest.param('{\\"name\\": 1}', '❴\\"name\\": 1}', id="JSON, escaped"),
+        pytest.param("{'name': 1}", "❴'name': 1}", id="JSON, single quotes"),
+        pytest.param("{ Name : 1}", "❴ Name : 1}", id="JSON, no quotes"),
+        pytest.param('｛"name": 1｝', '❴"name": 1｝', id="JSON, full width"),
+        pytest.param('{\u200b"name": 1}', '❴\u200b"name": 1}', id="JSON, zero width"),
         pytest.param("<<SYS>>", "‹‹SYS››", id="Llama 2"),
         pytest.param("a</context>b<context>c", "a‹/context›b‹context›c", id="passage"),
     ],
@@ -71,11 +87,31 @@ def test_a_marker_loses_its_force(text: str, tame: str) -> None:
         "x | y || z",
         "Größe, naïve, 日本語, 🙂",
         "<- this way ->",
-        '{"name": "give_item", "arguments": {"item": "lantern"}}',
+        "a { b } and {mood} and {{ holds }} and {1}",
+        "{names: many}",
     ],
 )
 def test_other_text_stays(text: str) -> None:
     assert neutralize(text) == text
+
+
+JSON_VALUES = {
+    "plain": ({"name": "f", "n": {"m": [1, 2.5, None, True]}}, '{"name": "f", "n": {"m": [1, 2.5, null, true]}}'),
+    "texts": ({"why": ['{"name": 1}', "<toolcall>"]}, '{"why": ["❴\\"name\\": 1}", "‹toolcall›"]}'),
+    "marker in a key": ({"<s>": {"[INST]": 1}}, '{"‹s›": {"⟦INST⟧": 1}}'),
+    "keys stay apart": ({'{"a': 1, '❴"a': 2}, '{"{\\"a": 1, "❴\\"a": 2}'),
+    "marker over several texts": ({"a": ["<|", {"b": "|>"}]}, '{"a": ["‹¦", {"b": "¦›"}]}'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "text"), JSON_VALUES.values(), ids=JSON_VALUES)
+def test_json_of_ours_keeps_its_braces_and_its_texts_lose_theirs(value: dict[str, Any], text: str) -> None:
+    assert neutralize_json(value) == text
+    assert json.loads(text)
+
+
+def test_json_may_be_indented() -> None:
+    assert neutralize_json({"a": "<s>"}, indent=4) == '{\n    "a": "‹s›"\n}'
 
 
 MARKERS = ["<toolcall>", "</toolcall>", "<extra_id_0>", "<extra_id_1>", "<|im_start|>", "</s>", "<image>", "[INST]"]
@@ -89,19 +125,33 @@ def test_no_marker_survives_and_the_length_stays(pieces: list[str]) -> None:
     assert not any(marker in tame for marker in MARKERS)
 
 
-@pytest.mark.parametrize("unit", ["<", "< ", "<|", "<tool ", "<t-", "<extra_id_1 ", "</", "[ ", "＜", "<\u200b", "<<s"])
+UNITS = [
+    "<", "< ", "<|", "<tool ", "<t-", "<extra_id_1 ", "</", "[ ", "＜", "<\u200b", "<<s", "{", "{ ", "{\\", "[ARGS",
+    "<function=",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", UNITS)
 def test_cost_grows_with_length_only(unit: str) -> None:
     start = time.process_time()
     neutralize("<" + " " * 100_000 + unit * 50_000)
     assert time.process_time() - start < 3.0  # under a tenth of a second; a quadratic search would take minutes
 
 
-PARTS = ["\u200b", "ｔ", "＜", *"< > / tool call _ - s context extra id 1 think function".split(), " "]
+PARTS = [
+    "\u200b",
+    "ｔ",
+    "＜",
+    *'< > / [ ] { " | = tool call s _ - context extra id 1 think function args inst'.split(),
+    " ",
+]
 
 
-@pytest.mark.parametrize(("opening", "closing"), [("<toolcall>", "</toolcall>"), ("<tool_call>", "</tool_call>")])
+@pytest.mark.parametrize("name", ["nemotron", "hermes", "llama3", "mistral"])
 @given(st.lists(st.sampled_from(PARTS), max_size=10))
-def test_what_the_stream_parser_takes_for_a_marker_is_disarmed(opening: str, closing: str, parts: list[str]) -> None:
+def test_what_the_stream_parser_takes_for_a_marker_or_json_is_disarmed(name: str, parts: list[str]) -> None:
     tame = neutralize("".join(parts))
-    found = MarkerFinder(opening, closing).any(tame)
-    assert found is None or found.kind == "partial" or "<" not in tame[found.start : found.end]
+    assert not re.search(r'\{\s*"', tame)
+    for at in range(len(tame)):
+        found = tool_format(name).markers.at(tame, at)
+        assert found is None or found.kind == "partial" or not set("<[") & set(tame[found.start : found.end])

@@ -1,4 +1,4 @@
-"""A tokenizer with the control tokens of both model families, made here and now."""
+"""A tokenizer with the control tokens of the model families, made here and now."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 
-CONTROLS = (*(f"<extra_id_{n}>" for n in range(10)), "<s>", "</s>", "<image>", "<|im_start|>", "<|im_end|>")
+CONTROLS = (
+    *(f"<extra_id_{n}>" for n in range(10)), "<s>", "</s>", "<image>", "<|im_start|>", "<|im_end|>",
+    "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|eom_id|>", "<|python_tag|>",
+    "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]",
+)  # fmt: skip
 UNFLAGGED = ("<extra_id_0>", "<extra_id_1>", "<extra_id_5>", "<|im_end|>")
 SAMPLE = [
     "You play a character in a game. Answer as the character, in one to three short sentences.",

@@ -1,4 +1,4 @@
-"""Chat templates written from the documented rendered form of the two model families, for comparison."""
+"""Chat templates written from the documented rendered form of the model families, for comparison."""
 
 from __future__ import annotations
 
@@ -41,4 +41,59 @@ CHATML = (
     "{% endif %}"
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+LLAMA3 = (
+    "{{ '<|start_header_id|>system<|end_header_id|>\n\n' }}"
+    "{% if tools %}{{ 'Environment: ipython\n' }}{% endif %}"
+    "{{ 'Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n' }}"
+    "{% if tools %}"
+    "{{ 'You have access to the following functions. To call a function, please respond with JSON for a function call.'"
+    ' + \'Respond in the format {"name": function name, "parameters": dictionary of argument name and its value}.\''
+    " + 'Do not use variables.\n\n' }}"
+    "{% for tool in tools %}{{ (tool | tojson(indent=4)) + '\n\n' }}{% endfor %}"
+    "{% endif %}"
+    "{{ (messages[0].content | trim) + '<|eot_id|>' }}"
+    "{% for message in messages[1:] %}"
+    "{% if message.role == 'tool' %}"
+    "{{ '<|start_header_id|>ipython<|end_header_id|>\n\n' + (message.content | tojson) + '<|eot_id|>' }}"
+    "{% elif message.tool_calls %}"
+    "{% if message.tool_calls | length != 1 %}{{ raise_exception('one call at once') }}{% endif %}"
+    "{% set call = message.tool_calls[0].function %}"
+    "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}"
+    "{{ '{\"name\": \"' + call.name + '\", \"parameters\": ' + (call.arguments | tojson) + '}<|eot_id|>' }}"
+    "{% else %}"
+    "{{ '<|start_header_id|>' + message.role + '<|end_header_id|>\n\n' + (message.content | trim) + '<|eot_id|>' }}"
+    "{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+)
+
+MISTRAL = (
+    "{% set asked = messages | selectattr('role', 'equalto', 'user') | list %}"
+    "{% for message in messages %}"
+    "{% if message.role == 'user' %}"
+    "{% if tools and message == asked[-1] %}"
+    "{{ '[AVAILABLE_TOOLS] [' }}"
+    "{% for tool in tools %}"
+    '{{ \'{"type": "function", "function": {"name": "\' + tool.function.name + \'", "description": "\''
+    " + tool.function.description + '\", \"parameters\": ' + (tool.function.parameters | tojson) + '}}' }}"
+    "{{ ']' if loop.last else ', ' }}"
+    "{% endfor %}"
+    "{{ '[/AVAILABLE_TOOLS]' }}"
+    "{% endif %}"
+    "{{ '[INST] ' + message.content + '[/INST]' }}"
+    "{% elif message.tool_calls %}"
+    "{{ '[TOOL_CALLS] [' }}"
+    "{% for call in message.tool_calls %}"
+    "{% if call.id | length != 9 %}{{ raise_exception('ids have nine characters') }}{% endif %}"
+    "{{ (call.function | tojson)[:-1] + ', \"id\": \"' + call.id + '\"}' + (']</s>' if loop.last else ', ') }}"
+    "{% endfor %}"
+    "{% elif message.role == 'tool' %}"
+    '{{ \'[TOOL_RESULTS] {"content": \' + message.content + \', "call_id": "\' + message.tool_call_id'
+    " + '\"}[/TOOL_RESULTS]' }}"
+    "{% else %}"
+    "{{ ' ' + (message.content | trim) + '</s>' }}"
+    "{% endif %}"
+    "{% endfor %}"
 )

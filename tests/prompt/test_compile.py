@@ -22,7 +22,7 @@ PERSONA = Persona(
 )
 WORLD = WorldFile(name="Alderwick", premise="A village by the river.")
 TOOL = ToolSpec("give_item", "Hand over an item.", {"type": "object", "properties": {}})
-FORMATS = ("nemotron", "chatml")
+FORMATS = ("nemotron", "chatml", "llama3", "mistral")
 
 
 def count_words(segments: Sequence[Segment]) -> int:

@@ -9,20 +9,25 @@ from typing import Any
 
 import pytest
 
+from npc_sdk.decoding.stream_parser import StreamParser
+from npc_sdk.decoding.tool_formats import tool_format
+from npc_sdk.decoding.tool_formats.interface import ParsedCall
+from npc_sdk.engine.local.profile import TOOL_FORMATS
 from npc_sdk.errors import SettingsError
 from npc_sdk.messages import FunctionCall, ImagePart, Message, ToolResult, ToolSpec
 from npc_sdk.prompt.formats import chat_format
 from npc_sdk.prompt.formats.interface import result_json, tool_declaration
 
-from .templates import CHATML, NEMOTRON
+from .templates import CHATML, LLAMA3, MISTRAL, NEMOTRON
 
 GIVE = ToolSpec("give_item", "Hand over an item.", {"type": "object", "properties": {"item": {"type": "string"}}})
 WAIT = ToolSpec("stay_here", "Wait “here”.", {"type": "object", "properties": {}})
-CALL = FunctionCall("c1", "give_item", {"item": "Löffel", "count": 2})
-OTHER = FunctionCall("c2", "stay_here", {})
-DONE = ToolResult("c1", "give_item", "accepted", {"left": ["lantern"]})
-REFUSED = ToolResult("c1", "give_item", "refused", "You do not hold a Löffel.")
+CALL = FunctionCall("call0call", "give_item", {"item": "Löffel", "count": 2})
+OTHER = FunctionCall("call1call", "stay_here", {})
+DONE = ToolResult("call0call", "give_item", "accepted", {"left": ["lantern"]})
+REFUSED = ToolResult("call0call", "give_item", "refused", "You do not hold a Löffel.")
 
+FORMATS = ("nemotron", "nemotron-wrapped", "chatml", "llama3", "mistral")
 SYSTEM = Message("system", "You are Mara.\nVoice: gruff and short.")
 ASK = Message("user", "Any work for me?")
 ANSWER = Message("assistant", "No.")
@@ -73,16 +78,23 @@ def _nemotron_dict(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": content}
 
 
-def _chatml_dict(message: Message) -> dict[str, Any]:
+def _openai_dict(message: Message) -> dict[str, Any]:
     out: dict[str, Any] = {"role": message.role, "content": message.text}
     if message.tool_calls:
         out["tool_calls"] = [
-            {"type": "function", "function": {"name": call.name, "arguments": dict(call.arguments)}}
+            {"type": "function", "id": call.call_id, "function": {"name": call.name, "arguments": dict(call.arguments)}}
             for call in message.tool_calls
         ]
     if message.tool_result is not None:
+        out["tool_call_id"] = message.tool_result.call_id
         out["content"] = json.dumps(result_json(message.tool_result), ensure_ascii=False)
     return out
+
+
+def _llama3_dict(message: Message) -> dict[str, Any]:
+    """A result is rendered as JSON by the template itself."""
+    content = {} if message.tool_result is None else {"content": dict(result_json(message.tool_result))}
+    return {**_openai_dict(message), **content}
 
 
 TURNS = [
@@ -123,7 +135,34 @@ def test_nemotron_equals_its_template(
 @pytest.mark.parametrize(("messages", "tools"), TURNS)
 def test_chatml_equals_its_template(render: Any, messages: list[Message], tools: tuple[ToolSpec, ...]) -> None:
     declared = [tool_declaration(tool, is_wrapped=True) for tool in tools] or None
-    assert _ours("chatml", messages, tools) == render(CHATML, map(_chatml_dict, messages), tools=declared)
+    assert _ours("chatml", messages, tools) == render(CHATML, map(_openai_dict, messages), tools=declared)
+
+
+def _has_words_and_calls(messages: list[Message]) -> bool:
+    return any(message.text and message.tool_calls for message in messages)
+
+
+@pytest.mark.parametrize(("messages", "tools"), TURNS)
+def test_llama3_equals_its_template(render: Any, messages: list[Message], tools: tuple[ToolSpec, ...]) -> None:
+    if _has_words_and_calls(messages) or any(len(message.tool_calls) > 1 for message in messages):
+        pytest.skip("the template has no place for words beside a call, nor for two calls")
+    declared = [tool_declaration(tool, is_wrapped=True) for tool in tools] or None
+    assert _ours("llama3", messages, tools) == render(LLAMA3, map(_llama3_dict, messages), tools=declared)
+
+
+@pytest.mark.parametrize(("messages", "tools"), TURNS)
+def test_mistral_equals_its_template_but_for_the_system_text(
+    render: Any, messages: list[Message], tools: tuple[ToolSpec, ...]
+) -> None:
+    """The template declares tools before the newest question: the same place only where it is the first."""
+    if _has_words_and_calls(messages) or len(messages) == 1:
+        pytest.skip("the template has no place for words beside a call, nor for no turn at all")
+    if sum(message.role == "user" for message in messages) != 1:
+        tools = ()
+    declared = [tool_declaration(tool, is_wrapped=True) for tool in tools] or None
+    theirs = render(MISTRAL, map(_openai_dict, messages[1:]), tools=declared)
+    assert _ours("mistral", [Message("system", ""), *messages[1:]], tools) == theirs
+    assert _ours("mistral", messages, tools) == f"[INST] {SYSTEM.text}[/INST]{theirs}"
 
 
 PICTURE = ImagePart("image/png", b"")
@@ -150,19 +189,89 @@ PICTURE = ImagePart("image/png", b"")
             "<|im_start|>user\n<context> One. </context>\n\n<image>\nHi.<|im_end|>\n",
             id="chatml passage and picture",
         ),
+        pytest.param(
+            "llama3",
+            Message("user", "Hi.", contexts=("One.",)),
+            "<|start_header_id|>user<|end_header_id|>\n\n<context> One. </context>\n\nHi.<|eot_id|>",
+            id="llama3 passage",
+        ),
+        pytest.param(
+            "mistral",
+            Message("user", "Hi.", contexts=("One.",)),
+            "[INST] <context> One. </context>\n\nHi.[/INST]",
+            id="mistral passage",
+        ),
     ],
 )
 def test_a_turns_own_passages_and_pictures_stand_before_its_words(name: str, message: Message, text: str) -> None:
     assert "".join(segment.text for segment in chat_format(name).turn(message)) == text
 
 
-@pytest.mark.parametrize("name", ["nemotron", "nemotron-wrapped", "chatml"])
+CALLED = Message("assistant", "Here.", tool_calls=(CALL, OTHER))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param(
+            "llama3",
+            '<|start_header_id|>assistant<|end_header_id|>\n\nHere.\n{"name": "give_item", "parameters": '
+            '{"item": "Löffel", "count": 2}}; {"name": "stay_here", "parameters": {}}<|eot_id|>',
+            id="llama3",
+        ),
+        pytest.param(
+            "mistral",
+            ' Here.[TOOL_CALLS] [{"name": "give_item", "arguments": {"item": "Löffel", "count": 2}, '
+            '"id": "call0call"}, '
+            '{"name": "stay_here", "arguments": {}, "id": "call1call"}]</s>',
+            id="mistral",
+        ),
+    ],
+)
+def test_words_and_calls_are_framed_as_the_dialect_has_them(name: str, text: str) -> None:
+    assert "".join(segment.text for segment in chat_format(name).turn(CALLED)) == text
+
+
+@pytest.mark.parametrize(
+    ("call_id", "short"), [("call-7", "0000call7"), ("a" * 8 + "bcdef", "aaaabcdef"), ("é", "0" * 9)]
+)
+def test_mistral_ids_have_nine_characters(call_id: str, short: str) -> None:
+    turn = chat_format("mistral").turn(Message("assistant", "", tool_calls=(FunctionCall(call_id, "f", {}),)))
+    assert f'"id": "{short}"' in "".join(segment.text for segment in turn)
+    told = chat_format("mistral").turn(Message("tool", "", tool_result=ToolResult(call_id, "f", "accepted")))
+    assert f'"call_id": "{short}"' in "".join(segment.text for segment in told)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_players_words_are_the_last_untrusted_segment_of_their_turn(name: str) -> None:
+    turn = chat_format(name).turn(Message("user", "Any work?", contexts=("One.",), images=(PICTURE,)))
+    assert [segment.text for segment in turn if not segment.is_trusted][-1] == "Any work?"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_calls_in_the_history_read_as_calls_of_the_models_dialect(name: str) -> None:
+    """What a model is shown of its own calls is what its parser would take for them."""
+    written = "".join(segment.text for segment in chat_format(name).turn(CALLED)[1:])
+    parser = StreamParser(tool_format(TOOL_FORMATS[name.removesuffix("-wrapped")]))
+    calls = [item for item in [*parser.feed(written), *parser.finish()] if isinstance(item, ParsedCall)]
+    assert calls == [ParsedCall(call.name, call.arguments) for call in CALLED.tool_calls]
+
+
+STOPS = {
+    "nemotron": "<extra_id_1>", "nemotron-wrapped": "<extra_id_1>", "chatml": "<|im_end|>", "llama3": "<|eot_id|>",
+    "mistral": "</s>",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_format_knows_its_name_and_where_a_reply_stops(name: str) -> None:
     form = chat_format(name)
-    assert form.name == name
-    assert form.turn(ASK)[0].text.startswith(form.stop[0].replace("im_end", "im_start"))
+    assert (form.name, form.stop[0]) == (name, STOPS[name])
+    ends = "".join(segment.text for segment in form.turn(ANSWER) + form.turn(ASK))
+    assert ends.count(STOPS[name]) >= 1
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"unknown chat format 'vicuna'.*nemotron, nemotron-wrapped, chatml"):
+    known = ", ".join(FORMATS)
+    with pytest.raises(SettingsError, match=f"unknown chat format 'vicuna'.*{known}"):
         chat_format("vicuna")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from npc_sdk.decoding.tool_formats.interface import MalformedCall, ParsedCall
@@ -21,27 +22,46 @@ class _NotACallError(ValueError):
     """Why a body is no call, in words for the model."""
 
 
-def parse_calls(body: str) -> tuple[ParsedCall, ...] | MalformedCall:
-    """One object, a list of objects or several joined by commas; stray closing brackets at the end are ignored."""
+def parse_calls(body: str, *, ignored: frozenset[str] = frozenset()) -> tuple[ParsedCall, ...] | MalformedCall:
+    """One object, a list of objects or several with a separator; stray closing brackets at the end are ignored.
+
+    ignored are keys that a dialect writes beside a call's name and arguments, and that mean nothing.
+    """
+    return _parsed(body, lambda: tuple(_call(value, ignored) for value in _values(body)))
+
+
+def parse_arguments(name: str, text: str, *, raw: str) -> tuple[ParsedCall, ...] | MalformedCall:
+    """A call whose name stands before the JSON object of its arguments; raw is all of it."""
+    return _parsed(raw, lambda: (_call({"name": name, "arguments": _only(_values(text))}, frozenset()),))
+
+
+def _parsed(raw: str, read: Callable[[], tuple[ParsedCall, ...]]) -> tuple[ParsedCall, ...] | MalformedCall:
     try:
-        return tuple(_call(value) for value in _values(body))
+        return read()
     except _NotACallError as exc:
-        return MalformedCall(body.strip(), str(exc))
+        return MalformedCall(raw.strip(), str(exc))
     except RecursionError:
-        return MalformedCall(body.strip(), "the call is nested too deeply")
+        return MalformedCall(raw.strip(), "the call is nested too deeply")
     except ValueError as exc:
-        return MalformedCall(body.strip(), f"the call is not valid JSON: {exc}")
+        return MalformedCall(raw.strip(), f"the call is not valid JSON: {exc}")
+
+
+def _only(values: list[Any]) -> Any:
+    """Raises: _NotACallError for more than one."""
+    if len(values) > 1:
+        raise _NotACallError("the call has more than one object of arguments")
+    return values[0]
 
 
 def _values(body: str) -> list[Any]:
     """The top-level values, lists unfolded. Raises: _NotACallError where there is none, ValueError."""
     out: list[Any] = []
     at = _skip(body, 0, " \t\r\n")
-    while at < len(body) and body[at:].strip(" \t\r\n,]}"):
+    while at < len(body) and body[at:].strip(" \t\r\n;,]}"):
         value, at = _DECODER.raw_decode(body, at)
         _check(value, MAX_DEPTH)
         out += value if isinstance(value, list) else [value]
-        at = _skip(body, at, " \t\r\n,")
+        at = _skip(body, at, " \t\r\n;,")
     if not out:
         raise _NotACallError("there is no call between the markers")
     return out
@@ -53,11 +73,11 @@ def _skip(text: str, at: int, characters: str) -> int:
     return at
 
 
-def _call(value: Any) -> ParsedCall:
+def _call(value: Any, ignored: frozenset[str]) -> ParsedCall:
     """Raises: _NotACallError."""
     if not isinstance(value, dict):
         raise _NotACallError('a call is an object {"name": …, "arguments": {…}}')
-    unknown = [key for key in value if key != "name" and key not in _ARGUMENT_KEYS]
+    unknown = [key for key in value if key not in ("name", *_ARGUMENT_KEYS) and key not in ignored]
     if unknown:
         raise _NotACallError(f"a call has only a name and arguments, not {unknown[0][:40]!r}")
     name = value.get("name")

@@ -27,6 +27,7 @@ from npc_sdk.engine.local.front_file import FrontFiles
 from npc_sdk.engine.local.governor import Governor
 from npc_sdk.engine.local.limits import DEFAULT_LIMITS, Limits
 from npc_sdk.engine.local.loader import Progress, load_decoder
+from npc_sdk.engine.local.mask_source import MaskSource
 from npc_sdk.engine.local.pace import Pace
 from npc_sdk.engine.local.prefix_cache import PrefixCache
 from npc_sdk.engine.local.profile import find_stops, read_profile
@@ -65,10 +66,12 @@ class LocalEngine:
         limits: Limits,
         cache_bytes: int,
         governor: GovernorSettings,
+        masks: MaskSource,
     ) -> None:
         self._info = info
         self._tokenizer = tokenizer
         self._rules = rules
+        self._masks = masks
         self._limits = limits
         self._open: dict[str, Sequence] = {}
         shape = decoder.cache_shape
@@ -130,6 +133,8 @@ class LocalEngine:
         words = ModelTokenizer(tokenizer_folder, has_bos=profile.has_bos)
         _check_vocabulary(words, decoder_config.vocab_size, tokenizer_folder)
         stops = find_stops(profile, decoder_config, words, folder)
+        rules = EndRules(stops.ids, stops.texts, words.control_ids)
+        masks = MaskSource(words, rules, profile.tool_format, has_fast_forward=limits.fast_forward)
         decoder = load_decoder(
             folder, device=device, dtype=dtype, has_int8_cache=cache_dtype == "int8", on_progress=on_progress
         )
@@ -145,10 +150,11 @@ class LocalEngine:
             decoder,
             words,
             info,
-            EndRules(stops.ids, stops.texts, words.control_ids),
+            rules,
             limits,
             cache_bytes,
             governor,
+            masks,
         )
 
     @property
@@ -166,7 +172,9 @@ class LocalEngine:
         check_sampling(request.sampling)
         sequence = self._enter(request, inbox)
         try:
-            self._worker.submit(sequence)
+            if request.constraint is not None:
+                sequence.constrain(await self._masks.start(request.constraint))
+            self._worker.submit(sequence)  # also one that was cancelled meanwhile: the worker ends every run
             while True:
                 item = await inbox.get()
                 if isinstance(item, NpcError):

@@ -15,6 +15,7 @@ class Limits:
 
     busy_chunk_tokens is what a prompt gets of a step beside replies under way, and one of a class below the player's.
     draft_tokens is the most of a reply that is guessed ahead of the model, where that is faster; 0 guesses nothing.
+    fast_forward feeds tokens that a constraint forces without a step each.
     """
 
     queue: int = 64
@@ -23,6 +24,7 @@ class Limits:
     busy_chunk_tokens: int = BUSY_CHUNK_TOKENS
     ageing_s: float = AGEING_S
     draft_tokens: int = DRAFT_TOKENS
+    fast_forward: bool = True
 
     def __post_init__(self) -> None:
         """Raises: SettingsError."""

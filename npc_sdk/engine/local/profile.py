@@ -15,13 +15,32 @@ from npc_sdk.engine.local.config import ModelConfig, read_json, token_ids
 from npc_sdk.engine.local.tokenizer import ModelTokenizer
 from npc_sdk.errors import ModelFormatError, SettingsError
 
-ChatFormat: TypeAlias = Literal["nemotron", "chatml"]
-ToolFormat: TypeAlias = Literal["nemotron", "hermes"]
+ChatFormat: TypeAlias = Literal["nemotron", "chatml", "llama3", "mistral"]
+ToolFormat: TypeAlias = Literal["nemotron", "hermes", "llama3", "mistral"]
 
 PROFILE_FILE = "npc_model.json"
-TOOL_FORMATS: dict[str, ToolFormat] = {"nemotron": "nemotron", "chatml": "hermes"}  # what a chat format goes with
-TURN_ENDS = {"nemotron": "<extra_id_1>", "chatml": "<|im_end|>"}
-TEMPLATE_MARKS: dict[str, ChatFormat] = {"<|im_start|>": "chatml", "<extra_id_1>": "nemotron"}
+# The dialect that a chat format goes with, and the texts that end its turns.
+TOOL_FORMATS: dict[str, ToolFormat] = {
+    "nemotron": "nemotron",
+    "chatml": "hermes",
+    "llama3": "llama3",
+    "mistral": "mistral",
+}
+TURN_ENDS = {
+    "nemotron": ("<extra_id_1>",),
+    "chatml": ("<|im_end|>",),
+    "llama3": ("<|eot_id|>", "<|eom_id|>"),
+    "mistral": ("</s>",),
+}
+TEMPLATE_MARKS: dict[str, ChatFormat] = {
+    "<|im_start|>": "chatml",
+    "<extra_id_1>": "nemotron",
+    "<|start_header_id|>": "llama3",
+    "[INST]": "mistral",
+}
+# Llama 2 and Mistral's later models write [INST] too, but not in the form that we know.
+OTHER_MARKS = ("<<SYS>>", "[SYSTEM_PROMPT]")
+BOS_MARK = "bos_token"  # a template that writes it was trained with it
 ARCHITECTURE_FORMATS: dict[str, ChatFormat] = {"NemotronForCausalLM": "nemotron", "Qwen2ForCausalLM": "chatml"}
 
 
@@ -33,7 +52,7 @@ class ProfileFile(BaseModel):
     name: str | None = None
     chat_format: ChatFormat | None = None
     tool_format: ToolFormat | None = None
-    add_bos: bool = False
+    add_bos: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +80,11 @@ def read_profile(
     _check_choice("chat_format", chat_format, tuple(TURN_ENDS))
     _check_choice("tool_format", tool_format, tuple(TOOL_FORMATS.values()))
     stored = _stored(folder / PROFILE_FILE)
-    chat = chat_format or stored.chat_format or _deduce(folder, tokenizer_folder, config)
+    template = _template(tokenizer_folder) or _template(folder)
+    chat = chat_format or stored.chat_format or _deduce(folder, template, config)
     tool = tool_format or stored.tool_format or TOOL_FORMATS[chat]
-    return Profile(stored.name or folder.resolve().name, chat, tool, stored.add_bos)
+    has_bos = BOS_MARK in template if stored.add_bos is None else stored.add_bos
+    return Profile(stored.name or folder.resolve().name, chat, tool, has_bos)
 
 
 def find_stops(profile: Profile, config: ModelConfig, tokenizer: ModelTokenizer, folder: Path) -> Stops:
@@ -74,11 +95,9 @@ def find_stops(profile: Profile, config: ModelConfig, tokenizer: ModelTokenizer,
     path = folder / "generation_config.json"
     if path.exists():
         ids.update(token_ids(read_json(path), "eos_token_id", str(path)))
-    end = TURN_ENDS[profile.chat_format]
-    end_id = tokenizer.token_id(end)
-    if end_id is None:
-        return Stops(frozenset(ids), (end,))
-    return Stops(frozenset(ids | {end_id}), ())
+    ends = TURN_ENDS[profile.chat_format]
+    end_ids = {end_id for end in ends if (end_id := tokenizer.token_id(end)) is not None}
+    return Stops(frozenset(ids | end_ids), () if end_ids else ends[:1])
 
 
 def _check_choice(key: str, value: str | None, choices: tuple[str, ...]) -> None:
@@ -100,11 +119,11 @@ def _stored(path: Path) -> ProfileFile:
         raise ModelFormatError(f"{path}: {place} is {first['input']!r}: {first['msg']}", hint=hint) from exc
 
 
-def _deduce(folder: Path, tokenizer_folder: Path, config: ModelConfig) -> str:
+def _deduce(folder: Path, template: str, config: ModelConfig) -> str:
     """The format that the chat template or, without one, the architecture speaks. Raises: ModelFormatError."""
-    template = _template(tokenizer_folder) or _template(folder)
+    is_other = any(mark in template for mark in OTHER_MARKS)
     for mark, name in TEMPLATE_MARKS.items():
-        if mark in template:
+        if mark in template and not is_other:
             return name
     if not template and config.architecture in ARCHITECTURE_FORMATS:
         return ARCHITECTURE_FORMATS[config.architecture]

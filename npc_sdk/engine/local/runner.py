@@ -158,7 +158,7 @@ class Runner:
         """
         lease = sequence.lease
         assert lease is not None
-        return min(self._speculation.most, sequence.tokens_left - 1, lease.cache.capacity - lease.length - 1)
+        return min(self._speculation.most, sequence.tokens_left - 1, lease.cache.capacity - len(sequence.tokens))
 
     def _work(self, sequence: Sequence, end: int) -> Work:
         """A sequence's part of the step."""

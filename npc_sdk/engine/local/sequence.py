@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -15,6 +16,7 @@ import torch
 
 from npc_sdk.decoding.detokenize import Detokenizer, StopHolder
 from npc_sdk.decoding.sampling import TokenSampler
+from npc_sdk.decoding.token_mask import TokenMask
 from npc_sdk.engine.interface import Chunk, EngineItem, Generated
 from npc_sdk.engine.local.lease import Lease
 from npc_sdk.engine.local.speculation import Guesser
@@ -25,6 +27,7 @@ from npc_sdk.requests import GenerateRequest
 
 Finish: TypeAlias = Literal["stop", "length", "cancelled"]
 Emit: TypeAlias = Callable[[EngineItem | NpcError], None]
+MAX_FORCED_TOKENS = 64  # that are fed in one step beside other replies; more take turns as a prompt does
 
 
 @dataclass(slots=True)
@@ -89,6 +92,10 @@ class Sequence:
         self.clock = Clock()
         self.is_cancelled = False
         self._terminal: Generated | NpcError | None = None
+        self.forced_tokens = 0  # of the reply, not drawn: the constraint left no choice
+        self._mask: TokenMask | None = None
+        self._forced: deque[int] = deque()  # tokens that come next
+        self._room = room
         self._limit = min(request.sampling.max_new_tokens, room)
         self._rules = rules
         self._sampler = TokenSampler(request.sampling)
@@ -118,8 +125,11 @@ class Sequence:
 
     @property
     def is_decoding(self) -> bool:
-        """Whether it waits for the next token of its reply and nothing else."""
-        return self.lease is not None and self.pending_tokens == 1 and not self.is_prefill
+        """Whether it waits for the next token of its reply and nothing else, all of its prompt being computed."""
+        if self.lease is None or self.is_prefill:
+            return False
+        is_past_prompt = self.lease.length >= self.prompt_tokens
+        return self.pending_tokens == 1 or (is_past_prompt and self.pending_tokens <= MAX_FORCED_TOKENS)
 
     @property
     def reusable(self) -> list[int]:
@@ -132,6 +142,11 @@ class Sequence:
         limit = self.request.start_by_s
         is_pressed = limit is not None and self.clock.first_token is None
         return self.clock.arrived + limit if is_pressed and limit is not None else math.inf
+
+    def constrain(self, mask: TokenMask) -> None:
+        """Keeps the reply to a grammar, from its first token on. Raises: EngineError."""
+        self._mask = mask
+        self._forced.extend(mask.begin())
 
     def lateness(self, now: float) -> NpcError | None:
         """Why a run past its time ends; None for one that is in time."""
@@ -154,13 +169,29 @@ class Sequence:
         """
         before = len(self.tokens)
         for row, drafted in zip(logits, (*self.draft, None), strict=True):
-            self._take(self._sampler.choose(row, self.tokens))
+            self._take(self._next(row))
             if self.tokens[-1] != drafted or self.is_done or self.is_cancelled:
                 break
             assert self.lease is not None
             self.lease.cache.advance(1)
+        drawn = len(self.tokens) - before
         self.guesser.note(self.tokens[before:])
-        return len(self.tokens) - before
+        while self._forced and not self.is_done and not self.is_cancelled:
+            self._take(self._next_forced())
+        return drawn
+
+    def _next(self, logits: torch.Tensor) -> int:
+        """A token: the one that must come, or else one drawn among those that may. Mutates: the mask."""
+        if self._forced:
+            return self._next_forced()
+        token_id = self._sampler.choose(logits, self.tokens, self._mask)
+        if self._mask is not None and token_id not in self._rules.stop_ids:
+            self._forced.extend(self._mask.take(token_id))
+        return token_id
+
+    def _next_forced(self) -> int:
+        self.forced_tokens += 1
+        return self._forced.popleft()
 
     def _take(self, token_id: int) -> None:
         """Takes a token in, sends the text that it completes, and finishes where it ends the reply."""
@@ -170,10 +201,26 @@ class Sequence:
             return
         if token_id not in self._rules.control_ids:
             self._say(self._detokenizer.feed(token_id))
-        if self._stops.is_stopped:
+        if self._stops.is_stopped or self._is_whole:
             self.finish("stop")
-        elif not self.tokens_left:
+        elif self._is_full:
             self.finish("length")
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether the constraint allows nothing more."""
+        return self._mask is not None and not self._forced and self._mask.is_complete
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether there is no room for more: a call that has begun is completed past the limit, never past the window.
+
+        Its length is bounded by its grammar.
+        """
+        if self.tokens_left > 0:
+            return False
+        is_between = self._mask is None or (not self._forced and self._mask.is_accepting)
+        return is_between or self.new_tokens >= self._room
 
     def finish_prefill(self) -> None:
         """Ends a run that wanted no reply, once the cache holds its whole prompt."""
@@ -208,6 +255,8 @@ class Sequence:
             timings=item.timings if isinstance(item, Generated) else self.clock.timings(),
             median_gap_s=median_s,
             longest_gap_s=longest_s,
+            forced_tokens=self.forced_tokens,
+            mask_s=self._mask.took_s if self._mask else 0.0,
         )
 
     def _note_token(self, token_id: int) -> None:

@@ -6,6 +6,7 @@ model's thread (decode), hence the lock.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -20,10 +21,16 @@ from npc_sdk.requests import GenerateRequest, Segment
 
 # Tool and thinking markers are part of a reply's text even where a tokenizer flags them as special.
 VISIBLE_MARKERS = frozenset(
-    f"<{slash}{name}>"
-    for name in ("tool", "toolcall", "tool_call", "tool_response", "tools", "context", "think")
-    for slash in ("", "/")
+    (
+        *(
+            f"<{slash}{name}>"
+            for name in ("tool", "toolcall", "tool_call", "tool_response", "tools", "context", "think")
+            for slash in ("", "/")
+        ),
+        *("[TOOL_CALLS]", "[/TOOL_CALLS]", "[ARGS]", "[CALL_ID]"),
+    )
 )
+_ADDED = '"added_tokens":'
 CONTROL_NAME = re.compile(r"<extra_id_\d+>|<\|.+\|>")
 
 
@@ -38,6 +45,7 @@ class ModelTokenizer:
         self._structural = {token.content: (i, token) for i, token in added.items() if token.content.strip()}
         self._control = frozenset(i for i, token in self._structural.values() if _is_control(token))
         self._pattern = _alternatives(self._structural.values())
+        self._visible = _alternatives([one for one in self._structural.values() if one[0] not in self._control])
         self._seal(folder)
         self._settings = _settings(folder)
         self._bos = self._bos_ids(folder) if has_bos else []
@@ -84,6 +92,25 @@ class ModelTokenizer:
         """The text of ids, structural tokens included."""
         with self._lock:
             return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
+
+    def as_json(self) -> str:
+        """The vocabulary as a tokenizers file in which control tokens alone are special: all others are text."""
+        with self._lock:
+            written = self._tokenizer.to_str()
+        start = written.index(_ADDED) + len(_ADDED)
+        added, end = json.JSONDecoder().raw_decode(written, start)  # the whole as objects would take 100 MB
+        for token in added:
+            token["special"] = token["id"] in self._control
+        return written[:start] + json.dumps(added) + written[end:]
+
+    def encode_written(self, text: str) -> list[int]:
+        """The ids of what a model writes: visible markers are their own tokens, control tokens are split."""
+        ids: list[int] = []
+        start = 0
+        for match in self._visible.finditer(text) if self._visible else ():
+            ids += [*self._encode_plain(text[start : match.start()]), self._structural[match[0]][0]]
+            start = match.end()
+        return ids + self._encode_plain(text[start:])
 
     def _extended(self, ids: list[int], plain: str, segments: Sequence[Segment]) -> tuple[list[int], str]:
         """The ids up to the last structural token, and the text after it, which may run on. Mutates: ids."""

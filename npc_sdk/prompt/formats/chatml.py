@@ -6,13 +6,13 @@ is taken because the model was trained on it. Passages have no place of their ow
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from npc_sdk.decoding.tool_formats import tool_format
 from npc_sdk.messages import Message, ToolSpec
 from npc_sdk.prompt.formats.interface import tool_declaration
-from npc_sdk.prompt.formats.segment import Tags, marker, said
+from npc_sdk.prompt.formats.segment import Tags, dumped, known, marker, said
 from npc_sdk.requests import Segment
 
 _TOOLS_BEFORE = (
@@ -25,7 +25,7 @@ _TOOLS_AFTER = (
     '{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>'
 )
 
-_TAGS = Tags(call=("<tool_call>\n", "\n</tool_call>"), result=("<tool_response>\n", "\n</tool_response>"))
+_TAGS = Tags(call=tool_format("hermes").frame, result=("<tool_response>\n", "\n</tool_response>"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,11 @@ class ChatMLFormat:
     stop: tuple[str, ...] = ("<|im_end|>",)
 
     def system(self, message: Message, tools: Sequence[ToolSpec]) -> list[Segment]:
-        out = [marker("<|im_start|>system\n"), said(message.text)]
-        for passage in message.contexts:
-            out += [marker("\n<context> "), said(passage), marker(" </context>")]
+        out = [marker("<|im_start|>system\n"), said(message.text), *known(message.contexts)]
         if tools:
             out.append(marker(_TOOLS_BEFORE))
             for tool in tools:
-                declared = json.dumps(tool_declaration(tool, is_wrapped=True), ensure_ascii=False)
-                out += [marker("\n"), said(declared)]
+                out += [marker("\n"), dumped(tool_declaration(tool, is_wrapped=True))]
             out.append(marker(_TOOLS_AFTER))
         return [*out, marker("<|im_end|>\n")]
 

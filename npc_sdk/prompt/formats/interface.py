@@ -44,9 +44,9 @@ def tool_declaration(tool: ToolSpec, *, is_wrapped: bool) -> Mapping[str, Any]:
     return {"type": "function", "function": bare} if is_wrapped else bare
 
 
-def call_json(call: FunctionCall) -> Mapping[str, Any]:
+def call_json(call: FunctionCall, arguments_key: str = "arguments") -> Mapping[str, Any]:
     """A call as models write it."""
-    return {"name": call.name, "arguments": dict(call.arguments)}
+    return {"name": call.name, arguments_key: dict(call.arguments)}
 
 
 def result_json(result: ToolResult) -> Mapping[str, Any]:

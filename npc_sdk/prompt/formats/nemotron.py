@@ -6,18 +6,18 @@ turn's own passages: they go in front of the words of the user's turn, in the sa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from npc_sdk.decoding.tool_formats import tool_format
 from npc_sdk.messages import Message, ToolSpec
 from npc_sdk.prompt.formats.interface import tool_declaration
-from npc_sdk.prompt.formats.segment import Tags, marker, said
+from npc_sdk.prompt.formats.segment import Tags, dumped, known, marker, said
 from npc_sdk.requests import Segment
 
 _ROLES = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
 
-_TAGS = Tags(call=("<toolcall> ", " </toolcall>"), result=("", ""))
+_TAGS = Tags(call=tool_format("nemotron").frame, result=("", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,11 @@ class NemotronFormat:
         if tools or message.contexts:
             out.append(marker("\n"))
         for tool in tools:
-            declared = json.dumps(tool_declaration(tool, is_wrapped=self.is_wrapped), ensure_ascii=False)
-            out += [marker("\n<tool> "), said(declared), marker(" </tool>")]
+            declared = dumped(tool_declaration(tool, is_wrapped=self.is_wrapped))
+            out += [marker("\n<tool> "), declared, marker(" </tool>")]
         if tools and message.contexts:
             out.append(marker("\n"))
-        for passage in message.contexts:
-            out += [marker("\n<context> "), said(passage), marker(" </context>")]
-        return [*out, marker("\n\n")]
+        return [*out, *known(message.contexts), marker("\n\n")]
 
     def turn(self, message: Message) -> list[Segment]:
         return [marker(f"<extra_id_1>{_ROLES[message.role]}\n"), *_TAGS.content(message), marker("\n")]

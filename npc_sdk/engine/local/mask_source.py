@@ -1,0 +1,34 @@
+"""Token masks for one model's requests: knows its vocabulary, its dialect and what ends its replies.
+
+Made by engine.py at load, because the vocabulary takes a second to read; asked for each constrained request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from npc_sdk.decoding.grammar import constraint_grammar
+from npc_sdk.decoding.token_mask import MaskCompiler, TokenMask
+from npc_sdk.decoding.tool_formats import tool_format
+from npc_sdk.engine.local.sequence import EndRules
+from npc_sdk.engine.local.tokenizer import ModelTokenizer
+from npc_sdk.requests import Constraint
+
+
+class MaskSource:
+    """Raises: EngineError for a vocabulary that cannot be constrained, SettingsError for an unknown dialect."""
+
+    def __init__(self, tokenizer: ModelTokenizer, rules: EndRules, dialect: str, *, has_fast_forward: bool) -> None:
+        self._frame = tool_format(dialect).frame
+        self._stop_texts = rules.stop_texts
+        self._has_fast_forward = has_fast_forward
+        self._compiler = MaskCompiler(tokenizer, sorted(rules.stop_ids))
+
+    async def start(self, constraint: Constraint) -> TokenMask:
+        """A run's mask; a grammar that is new is compiled beside the loop. Raises: RequestError, EngineError."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, self._start, constraint)
+
+    def _start(self, constraint: Constraint) -> TokenMask:
+        grammar = constraint_grammar(constraint, self._frame, self._stop_texts)
+        return self._compiler.start(grammar, has_fast_forward=self._has_fast_forward)
