@@ -11,7 +11,8 @@ from npc_sdk.settings import bundled_personas
 async def main(engine: str = "hearth") -> None:
     """Asks Mara for work and agrees to whatever she does about it."""
     world = World.load(bundled_personas(), create_engine(engine))
-    world.set_state({"quest": "the lost hammer: not given"}, "mara")  # what a game would report
+    # What a game would report: how the quest stands, for Mara's prompt, and which quests a call of hers can name.
+    world.set_state({"quest": "the lost hammer: not given", "open_quests": ["the lost hammer"]}, "mara")
     mara = world.talk("mara", player="Robin")
     print(f"Mara: {mara.greeting}\nRobin: Do you have any work for me?\nMara: ", end="")
     async for event in mara.say("Do you have any work for me?"):

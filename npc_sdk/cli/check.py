@@ -16,18 +16,20 @@ from npc_sdk.errors import ContentError
 from npc_sdk.lore.content import LORE_FOLDER, WORLD_FOLDER, inspect_persona, inspect_world
 from npc_sdk.lore.entry import LoreEntry
 from npc_sdk.lore.read import link_problems, read_lore
-from npc_sdk.persona.load import PERSONA_FILE, WORLD_FILE, Reading, read_persona, read_world_file, tool_problems
+from npc_sdk.persona.load import PERSONA_FILE, WORLD_FILE, Reading, read_persona, read_world_file
 from npc_sdk.persona.problem import name_hint
 from npc_sdk.persona.schema import Persona
+from npc_sdk.persona.tool_check import tool_problems
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What was looked at, and what is wrong with it."""
+    """What was looked at, what is wrong with it, and what only may be."""
 
     npcs: int = 0
     entries: int = 0
     problems: list[ContentError] = field(default_factory=list)
+    notes: list[ContentError] = field(default_factory=list)
 
 
 def check(
@@ -39,6 +41,8 @@ def check(
         _check_path(path, tally)
     for problem in _once(tally.problems):
         typer.echo(str(problem))
+    for note in _once(tally.notes):
+        typer.echo(f"note: {note}")
     typer.echo(_summary(tally))
     if tally.problems:
         raise typer.Exit(1)
@@ -62,6 +66,7 @@ def _check_path(path: Path, tally: _Tally) -> None:
         tally.npcs += found.npc_count
         tally.entries += found.entry_count
         tally.problems += found.problems
+        tally.notes += found.notes
 
 
 def _check_file(path: Path, tally: _Tally) -> None:
@@ -118,7 +123,7 @@ def _count(tally: _Tally, npcs: int, entries: Sequence[LoreEntry], problems: Seq
 def _tool_problems_near(folder: Path, found: Reading[Persona]) -> list[ContentError]:
     world_file = folder.resolve().parent / WORLD_FOLDER / WORLD_FILE
     world = read_world_file(world_file).value if world_file.exists() else None
-    return tool_problems(found, (tool.name for tool in world.tools)) if world else []
+    return tool_problems(found, world) if world else []
 
 
 def _once(problems: Sequence[ContentError]) -> list[ContentError]:

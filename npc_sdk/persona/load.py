@@ -7,7 +7,7 @@ that keep a single persona.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -61,33 +61,8 @@ def read_persona(path: Path) -> Reading[Persona]:
 
 
 def read_world_file(path: Path) -> Reading[WorldFile]:
-    """world.yaml, with every tool name once."""
-    found = _read(path, WorldFile)
-    if found.value is None or found.document is None:
-        return found
-    problems = list(found.problems)
-    seen: set[str] = set()
-    for index, tool in enumerate(found.value.tools):
-        if tool.name in seen:
-            where = ("tools", index, "name")
-            problems.append(problem_at(found.document, where, f"the tool {tool.name!r} is declared twice"))
-        seen.add(tool.name)
-    return Reading(found.value, found.document, tuple(problems))
-
-
-def tool_problems(found: Reading[Persona], declared: Iterable[str]) -> list[ContentError]:
-    """The tools of a persona that the world does not declare, or that it names twice."""
-    known = set(declared)
-    seen: set[str] = set()
-    problems: list[ContentError] = []
-    for document, where, name in _texts_of(found.document, "tools"):
-        if name not in known:
-            hint = name_hint(name, known, "tools")
-            problems.append(problem_at(document, where, f"the world has no tool {name!r}", hint))
-        elif name in seen:
-            problems.append(problem_at(document, where, f"the tool {name!r} is named twice"))
-        seen.add(name)
-    return problems
+    """world.yaml; its tools and sets are checked against each other."""
+    return _read(path, WorldFile)
 
 
 def _read(path: Path, model: type[M]) -> Reading[M]:
@@ -103,7 +78,7 @@ def _read(path: Path, model: type[M]) -> Reading[M]:
 
 def _situation_problems(document: Document) -> list[ContentError]:
     problems: list[ContentError] = []
-    for _, where, line in _texts_of(document, "situation"):
+    for where, line in _situation_lines(document):
         try:
             check_situation_line(line)
         except SituationError as exc:
@@ -122,11 +97,9 @@ def _situation_hint(told: str) -> str:
     return "personas/README.md says what a situation line can do"
 
 
-def _texts_of(document: Document | None, key: str) -> Iterator[tuple[Document, FieldPath, str]]:
-    """The texts of a list as written, so that a mistake elsewhere in the file does not hide those in it."""
-    if document is None or not isinstance(document.value, dict):
-        return
-    items = document.value.get(key)
+def _situation_lines(document: Document) -> Iterator[tuple[FieldPath, str]]:
+    """The lines as written, so that a mistake elsewhere in the file does not hide those in them."""
+    items = document.value.get("situation") if isinstance(document.value, dict) else None
     for index, item in enumerate(items[:MAX_PROBLEMS] if isinstance(items, list) else ()):
         if isinstance(item, str):  # the model tells of the others
-            yield document, (key, index), item
+            yield ("situation", index), item

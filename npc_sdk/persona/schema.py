@@ -5,27 +5,33 @@ Knows no files: persona/load.py reads YAML into these and turns validation error
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Self
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, ValidationError, model_validator
 
+from npc_sdk.errors import SettingsError
 from npc_sdk.messages import ToolSpec
+from npc_sdk.persona.authored import Authored, Line, NpcId, ToolName
+from npc_sdk.persona.fault import Fault, refuse_faults
+from npc_sdk.persona.problem import name_hint
+from npc_sdk.persona.tool import Parameters, Tool, ToolChoice, ToolEntry
+from npc_sdk.persona.yaml_reader import field_name
 from npc_sdk.requests import Sampling
 
-Line = Annotated[str, Field(min_length=1, max_length=2000)]
-NpcId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
-MAX_PARAMETERS_CHARS = 8000  # more than a small model can make use of, with room for many tools
-ToolName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
-
-
-class Authored(BaseModel):
-    """Base of every authored model: unknown keys are mistakes, values never change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+__all__ = [
+    "Authored",
+    "Line",
+    "NpcId",
+    "Parameters",
+    "Persona",
+    "SamplingChoice",
+    "Tool",
+    "ToolEntry",
+    "ToolName",
+    "Voice",
+    "WorldFile",
+]
 
 
 class Voice(Authored):
@@ -68,68 +74,15 @@ class Persona(Authored):
         description="Lines about the moment, filled from the game's state: \"You hold: {{ holds | join(', ') }}.\""
         " A line whose variables the game has not set is left out.",
     )
-    tools: tuple[ToolName, ...] = Field(default=(), max_length=32, description="Names of the world's tools it may use.")
+    tools: tuple[ToolChoice, ...] = Field(
+        default=(),
+        max_length=32,
+        description="Which of the world's tools it may use: a tool's or a set's name, or {name: …, limits: …} with"
+        " what differs for this character.",
+    )
     greeting: str = Field(default="", max_length=2000, description="Said when a conversation opens.")
     barks: tuple[Line, ...] = Field(default=(), max_length=40, description="Short lines for when no model is free.")
     sampling: SamplingChoice = Field(default=SamplingChoice())
-
-
-class Parameters(Authored):
-    """A tool's parameters: a JSON Schema of type object."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    type: Literal["object"] = "object"
-    properties: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    required: list[str] = Field(default_factory=list)
-
-    @field_validator("required")
-    @classmethod
-    def _required_is_declared(cls, value: list[str], info: Any) -> list[str]:
-        missing = [name for name in value if name not in info.data.get("properties", {})]
-        if missing:
-            raise ValueError(f"required names {missing!r} are not among the properties")
-        return value
-
-
-def _costly(value: Any) -> Iterator[str]:
-    """What is wrong with keywords that can take for ever on what a model writes, or fetch something."""
-    if isinstance(value, dict):
-        for keyword in ("$ref", "$dynamicRef"):
-            if isinstance(value.get(keyword), str):
-                yield f"{keyword} {value[keyword]!r} is not followed: write the schema out in its place"
-        if isinstance(value.get("pattern"), str) or "patternProperties" in value:
-            yield "patterns are not searched for: list what is allowed with 'enum'"
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _costly(item)
-
-
-class Tool(Authored):
-    """An action the game offers, in the shape of an OpenAI function."""
-
-    name: ToolName
-    description: Line
-    parameters: Parameters = Field(default_factory=Parameters)
-
-    @field_validator("parameters")
-    @classmethod
-    def _is_json_schema(cls, value: Parameters) -> Parameters:
-        written = len(json.dumps(value.model_dump()))
-        if written > MAX_PARAMETERS_CHARS:
-            raise ValueError(f"{written:,} characters as JSON, at most {MAX_PARAMETERS_CHARS:,}: prompts hold them all")
-        if found := next(_costly(value.model_dump()), None):
-            raise ValueError(found)
-        try:
-            Draft202012Validator.check_schema(value.model_dump())
-        except SchemaError as exc:
-            raise ValueError(f"not a valid JSON Schema: {exc.message}") from exc
-        return value
-
-    def spec(self) -> ToolSpec:
-        """The declaration as the prompt shows it."""
-        return ToolSpec(self.name, self.description, self.parameters.model_dump())
 
 
 class WorldFile(Authored):
@@ -138,4 +91,46 @@ class WorldFile(Authored):
     name: Line
     premise: str = Field(default="", max_length=4000, description="One or two sentences that every character knows.")
     rules: tuple[Line, ...] = Field(default=(), max_length=20, description="Added to the rules of every prompt.")
-    tools: tuple[Tool, ...] = Field(default=(), max_length=128)
+    tools: tuple[Tool, ...] = Field(default=(), max_length=128, description="The actions that the game offers.")
+    tool_sets: dict[ToolName, Annotated[tuple[ToolName, ...], Field(min_length=1, max_length=64)]] = Field(
+        default_factory=dict,
+        max_length=64,
+        description="Names for tools that go together: {trade: [give_item, sell_item]}.",
+    )
+
+    def with_tools(self, specs: Iterable[ToolSpec]) -> WorldFile:
+        """The same world with tools that a game declares in code. Raises: SettingsError for one that does not fit."""
+        world = self
+        for spec in specs:
+            try:
+                brought = Tool.from_spec(spec)
+                world = WorldFile.model_validate({**dict(world), "tools": (*world.tools, brought)})
+            except ValidationError as exc:
+                first = exc.errors(include_url=False)[0]
+                place = f"{field_name(first['loc'])}: " if first["loc"] else ""
+                raise SettingsError(f"the game's tool {spec.name!r} does not fit: {place}{first['msg']}") from exc
+        return world
+
+    @model_validator(mode="after")
+    def _tools_are_linked(self) -> Self:
+        refuse_faults([*self._tool_faults(), *self._set_faults()])
+        return self
+
+    def _tool_faults(self) -> Iterator[Fault]:
+        seen: set[str] = set()
+        for index, tool in enumerate(self.tools):
+            if tool.name in seen:
+                yield Fault(("tools", index, "name"), f"the tool {tool.name!r} is declared twice")
+            seen.add(tool.name)
+
+    def _set_faults(self) -> Iterator[Fault]:
+        known = {tool.name for tool in self.tools}
+        for name, members in self.tool_sets.items():
+            if name in known:
+                yield Fault(("tool_sets", name), f"{name!r} is the name of a tool too", "give the set another")
+            for index, member in enumerate(members):
+                if member not in known:
+                    hint = name_hint(member, known, "tools")
+                    yield Fault(("tool_sets", name, index), f"the world has no tool {member!r}", hint)
+                elif member in members[:index]:
+                    yield Fault(("tool_sets", name, index), f"the tool {member!r} is named twice")

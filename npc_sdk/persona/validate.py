@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from npc_sdk.errors import ContentError
+from npc_sdk.persona.fault import FAULTS
 from npc_sdk.persona.problem import first_problems, name_hint, shown
 from npc_sdk.persona.yaml_reader import Document, FieldPath, field_name
 
@@ -49,7 +50,8 @@ def validate(document: Document, model: type[M]) -> tuple[M | None, list[Content
         # JSON mode is strict about types ("yes" is no number) and still takes lists for tuples.
         return model.model_validate_json(json.dumps(document.value), strict=True), []
     except ValidationError as exc:
-        return None, first_problems(_problem(document, model, error) for error in exc.errors(include_url=False))
+        errors = exc.errors(include_url=False)
+        return None, first_problems(problem for error in errors for problem in _problems(document, model, error))
 
 
 def problem_at(document: Document, where: FieldPath, message: str, hint: str = "") -> ContentError:
@@ -57,8 +59,17 @@ def problem_at(document: Document, where: FieldPath, message: str, hint: str = "
     return ContentError(message, path=document.path, line=document.line(where), field=field_name(where), hint=hint)
 
 
-def _problem(document: Document, model: type[BaseModel], error: Any) -> ContentError:
-    where: FieldPath = tuple(error["loc"])
+def _problems(document: Document, model: type[BaseModel], error: Any) -> Iterator[ContentError]:
+    """One error of pydantic's: one mistake, or all that a model found in itself."""
+    where = _place(error)
+    if error["type"] == FAULTS:
+        for fault in error["ctx"][FAULTS]:
+            yield problem_at(document, (*where, *fault.where), fault.message, fault.hint)
+    else:
+        yield _problem(document, model, where, error)
+
+
+def _problem(document: Document, model: type[BaseModel], where: FieldPath, error: Any) -> ContentError:
     kind = error["type"]
     if kind == "extra_forbidden":
         known = _fields_at(model, where[:-1])
@@ -71,8 +82,20 @@ def _problem(document: Document, model: type[BaseModel], error: Any) -> ContentE
     if value is None:
         return _nothing_there(document, model, where)
     said = _WORDS[kind].format_map(_limits(error)) if kind in _WORDS else error["msg"]
-    hint = _type_hint(kind, value) or _keys_hint(model, where)
+    hint = _type_hint(kind, value) or (_keys_hint(model, where) if kind.startswith(("model", "dict")) else "")
     return problem_at(document, where, said if value == "" else f"{said}, not {shown(value)}", hint)
+
+
+def _place(error: Any) -> FieldPath:
+    """Where in the file, without pydantic's own steps: which kind of item it took one for, and that a key is meant."""
+    loc = error["loc"]
+    if loc[-1:] == ("[key]",) and error["type"] != "extra_forbidden":
+        loc = loc[:-1]
+    return tuple(
+        step
+        for before, step in zip((None, *loc), loc, strict=False)
+        if not (isinstance(before, int) and str(step).startswith("<"))
+    )
 
 
 def _nothing_there(document: Document, model: type[BaseModel], where: FieldPath) -> ContentError:

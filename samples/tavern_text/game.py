@@ -55,7 +55,7 @@ class Game:
         return Accepted(done.content, done.notice)
 
     def state_for(self, npc_id: str) -> dict[str, JsonValue]:
-        """The variables that this character's prompt is filled with."""
+        """What this character knows of the moment: for its prompt, and for what its calls can name."""
         villager = VILLAGERS[npc_id]
         holds = self.state.held_by(npc_id)
         values: dict[str, JsonValue] = {
@@ -65,10 +65,17 @@ class Game:
             "doors": [name for name, door in DOORS.items() if door.keeper == npc_id],
             "player_holds": list(self.state.held_by(PLAYER)),
             "player_coins": self.state.coins,
+            "open_quests": self._open_quests(npc_id),
         }
         if status := self._quest_line(npc_id):
             values["quest"] = status
         return values
+
+    def _open_quests(self, npc_id: str) -> list[JsonValue]:
+        """The giver's quests that are not over; whether one can begin or end yet is for rule.py to say, in words."""
+        return [
+            name for name, quest in QUESTS.items() if quest.giver == npc_id and self.state.quests[name] != "finished"
+        ]
 
     def _quest_line(self, npc_id: str) -> str:
         """The giver's quest and how it stands; one whose goods are there counts as done."""

@@ -115,10 +115,11 @@ class Play:
             self._screen.error(event.error)
 
     def _act(self, npc_id: str, talk: NpcSession, call: FunctionCall) -> None:
-        """The game decides, the character and the player learn of it."""
+        """The game decides, the character and the player learn of it: the moment after it first, then the answer."""
         outcome = self.game.execute(npc_id, call)
         if isinstance(outcome, Accepted):
             self._screen.act(outcome.notice)
+            self._client.set_state(self.game.state_for(npc_id), npc_id=npc_id)
             talk.tool_result(call.call_id, "accepted", outcome.content)
         else:
             self._screen.refusal(f"{VILLAGERS[npc_id].name} tries to {_in_words(call)}, refused", outcome.reason)

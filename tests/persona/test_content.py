@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from npc_sdk.lore.content import load_world
+from npc_sdk.persona.offer import offers
 from npc_sdk.persona.schema import Persona
 
 CONTENT = load_world(Path(__file__).parents[2] / "personas")
@@ -35,7 +37,7 @@ def test_a_character_is_short_and_complete(npc_id: str) -> None:
     assert _words(persona.secrets[0]) <= 16
     assert len(persona.knows) <= 3
     assert all(_words(fact) <= 14 for fact in persona.knows)
-    assert len(persona.tools) <= 5
+    assert len(offers(persona, CONTENT.world)) <= 5
     assert persona.greeting
     assert len(persona.barks) >= 3
     assert persona.voice.style in STYLES
@@ -48,8 +50,41 @@ def test_no_two_characters_sound_alike() -> None:
 
 
 def test_every_tool_is_somebodys() -> None:
-    used = {tool for persona in CONTENT.personas.values() for tool in persona.tools}
+    used = {offer.tool.name for persona in CONTENT.personas.values() for offer in offers(persona, CONTENT.world)}
     assert used == {tool.name for tool in CONTENT.world.tools}
+
+
+ITEM = '{"type": "object", "properties": {"item": {"type": "string"}}, "required": ["item"]}'
+DOOR, QUEST = ITEM.replace("item", "door"), ITEM.replace("item", "quest")
+SALE = (
+    '{"type": "object", "properties": {"item": {"type": "string"}, "price": {"type": "integer"}}, '
+    '"required": ["item", "price"]}'
+)
+NOTHING = '{"type": "object", "properties": {}, "required": []}'
+DECLARED = {
+    "give_item": ITEM,
+    "take_item": ITEM,
+    "sell_item": SALE,
+    "open_door": DOOR,
+    "start_quest": QUEST,
+    "finish_quest": QUEST,
+    "follow_player": NOTHING,
+    "stay_here": NOTHING,
+}
+
+
+def test_declarations_are_byte_for_byte_what_the_bundled_model_was_trained_on() -> None:
+    assert {tool.name: json.dumps(tool.spec().parameters) for tool in CONTENT.world.tools} == DECLARED
+
+
+def test_tools_are_declared_in_the_order_that_prompts_have_always_had() -> None:
+    assert {npc: [offer.tool.name for offer in offers(of, CONTENT.world)] for npc, of in CONTENT.personas.items()} == {
+        "corvin": ["open_door", "take_item", "give_item"],
+        "elsbeth": ["give_item", "sell_item", "take_item", "start_quest", "finish_quest"],
+        "mara": ["give_item", "take_item", "sell_item", "start_quest", "finish_quest"],
+        "pip": ["follow_player", "stay_here", "give_item", "take_item"],
+        "tobin": ["give_item", "sell_item", "take_item", "open_door"],
+    }
 
 
 def test_lore_is_keyed_short_and_partly_private() -> None:

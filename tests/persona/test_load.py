@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from npc_sdk.errors import ContentError
-from npc_sdk.persona.load import load_persona, read_persona, read_world_file, tool_problems
+from npc_sdk.persona.load import load_persona, read_persona, read_world_file
 from npc_sdk.persona.problem import ContentProblems
 from npc_sdk.persona.publish import SCHEMAS, publish, schema_text
 from npc_sdk.persona.yaml_reader import read_yaml
@@ -124,15 +124,6 @@ def test_a_folder_and_its_file_are_the_same_persona(tmp_path: Path) -> None:
     path = _write(tmp_path / "ada", GOOD)
     assert load_persona(path) == load_persona(path.parent)
     assert load_persona(path).name == "Ada"
-
-
-def test_tools_that_the_world_lacks_are_told_with_the_nearest_name(tmp_path: Path) -> None:
-    path = _write(tmp_path, GOOD + "tools:\n  - give_itm\n  - open_door\n  - open_door\n")
-    told = [str(p).replace(f"{path}:", "") for p in tool_problems(read_persona(path), ["give_item", "open_door"])]
-    assert told == [
-        "6: tools[0]: the world has no tool 'give_itm' (did you mean 'give_item'?)",
-        "8: tools[2]: the tool 'open_door' is named twice",
-    ]
 
 
 @pytest.mark.parametrize(

@@ -45,4 +45,5 @@ def test_tools_program_sells_what_can_be_paid_and_refuses_the_rest(
     text = capsys.readouterr().out
     assert "[sell_item accepted: {'item': 'lantern', 'paid': 4}]" in text
     assert "[sell_item refused: The player has only 1 coins.]" in text
+    assert "[sell_item invalid: you cannot sell_item 'lantern' now; item can be: knife]" in text
     assert "Left on the shelf: knife; in the purse: 1 coins." in text

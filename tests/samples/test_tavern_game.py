@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from npc_sdk.lore.content import load_world
+from npc_sdk.persona.offer import offers
+from npc_sdk.settings import bundled_personas
 from samples.tavern_text.game import Game
 from samples.tavern_text.state import State, route
 from samples.tavern_text.village import DOORS, LYING_ABOUT, PLACES, PLAYER, QUESTS, VILLAGERS
@@ -93,6 +96,7 @@ def test_state_for_tells_a_seller_what_it_has_and_asks() -> None:
         "doors": [],
         "player_holds": [],
         "player_coins": 10,
+        "open_quests": ["the lost hammer"],
         "quest": "the lost hammer: not given",
     }
 
@@ -107,7 +111,25 @@ def test_state_for_leaves_prices_of_sold_goods_out() -> None:
 def test_state_for_names_doors_to_their_keeper_and_no_quest_to_others() -> None:
     values = Game().state_for("corvin")
     assert values["doors"] == ["gate"]
+    assert values["open_quests"] == []
     assert "quest" not in values
+
+
+@pytest.mark.parametrize(("status", "is_open"), [("not given", True), ("given", True), ("finished", False)])
+def test_a_quest_can_be_named_until_it_is_finished(status: str, is_open: bool) -> None:
+    state = State(quests={**State().quests, "the lost hammer": status})  # type: ignore[dict-item]
+    assert Game(state).state_for("mara")["open_quests"] == (["the lost hammer"] if is_open else [])
+
+
+CONTENT = load_world(bundled_personas())
+
+
+@pytest.mark.parametrize("npc_id", CONTENT.personas)
+def test_what_tools_take_from_the_state_is_what_the_game_reports(npc_id: str) -> None:
+    reported = Game().state_for(npc_id)
+    for offer in offers(CONTENT.personas[npc_id], CONTENT.world):
+        for source in offer.tool.sources():
+            assert {path.removeprefix("state.") for path in source.paths} <= reported.keys()
 
 
 @pytest.mark.parametrize(

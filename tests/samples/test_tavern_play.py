@@ -101,10 +101,56 @@ def test_a_reply_of_several_sentences_stays_one_speech(
 def test_a_refusal_says_who_tried_what_and_why_not(
     serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stubborn = by_words({"the map": acts("give_item", item="map")})
-    script = write(tmp_path, "- do: talk Pip\n- say: Give me the map.\n")
+    stubborn = by_words({"the hammer": acts("give_item", item="silver hammer")})
+    script = write(tmp_path, "- do: talk Pip\n- say: Give me the hammer.\n")
     assert main(["--address", serve(stubborn), "--script", str(script)]) == 0
-    assert "Pip tries to give item (map), refused: You do not hold a map." in capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Pip tries to give item (silver hammer), refused: You want the honey cake first." in told
+    assert "Pip: So be it: refused." in told, "the same reply goes on"
+
+
+def test_what_a_character_does_not_hold_no_call_can_name(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generous = by_words({"the map": acts("give_item", item="map")})
+    script = write(tmp_path, "- do: talk Pip\n- say: Give me the map.\n- do: bye\n- do: inventory\n")
+    assert main(["--address", serve(generous), "--script", str(script)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "give_item invalid: you cannot give_item 'map' now; item can be: silver hammer, lucky stone" in told
+    assert "Pip: So be it: invalid." in told
+    assert "You hold nothing" in told
+
+
+def test_what_was_sold_cannot_be_named_again_in_the_same_reply(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def greedy(request: GenerateRequest) -> str:
+        results = [message.tool_result for message in request.messages if message.tool_result]
+        return acts("sell_item", item="lantern", price=4 - len(results)) if len(results) < 2 else "That is all."
+
+    script = write(tmp_path, "- do: go forge\n- do: talk Mara\n- say: I will buy the lantern.\n")
+    assert main(["--address", serve(greedy), "--script", str(script)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Mara sells: lantern, for 4 coins" in told
+    assert "sell_item invalid: you cannot sell_item 'lantern' now; item can be: iron sword, knife" in told
+
+
+def test_empty_hands_evening_shows_refusals_of_both_kinds(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    wishes = {
+        "give me the honey cake": acts("give_item", item="honey cake"),
+        "2 coins for the lantern": acts("sell_item", item="lantern", price=2),
+        "4 coins for the lantern": acts("sell_item", item="lantern", price=4),
+        "the silver hammer": acts("give_item", item="silver hammer"),
+        "the iron sword": acts("give_item", item="iron sword"),
+    }
+    assert main(["--address", serve(by_words(wishes)), "--script", str(EVENINGS / "empty_hands.yaml")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "you cannot give_item 'honey cake' now; item can be: iron sword, lantern, knife" in told
+    assert "refused: The least you take for it is 3 coins. Mara: So be it: refused." in told
+    assert "you cannot sell_item 'lantern' now; item can be: iron sword, knife" in told
+    assert "refused: You want the honey cake first. Pip: So be it: refused." in told
+    assert "you cannot give_item 'iron sword' now; item can be: silver hammer, lucky stone" in told
+    assert "You hold lantern, and 6 coins." in told
 
 
 def test_transcript_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
