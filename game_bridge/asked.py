@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from game_bridge.field import (
+    MAX_ERROR_CHARS,
     MAX_TEXT_CHARS,
     GivenId,
     MediaType,
@@ -15,6 +16,8 @@ from game_bridge.field import (
     Ref,
     RequestId,
     StateKey,
+    ToolChoice,
+    Want,
     WireModel,
 )
 from npc_sdk.messages import JsonValue
@@ -68,6 +71,15 @@ class Say(Asked):
     )
     start_by_s: Annotated[float, Field(gt=0, le=600)] | None = Field(
         default=None, description="seconds until it is too late to begin: the reply then fails with deadline_missed"
+    )
+    tool_choice: ToolChoice | None = Field(
+        default=None, description="auto, required, none or the name of a tool to call before all else; auto where nil"
+    )
+    json_schema: dict[str, JsonValue] | None = Field(
+        default=None, description="the reply is no speech but one structured value that is valid for this JSON Schema"
+    )
+    wants: Annotated[tuple[Want, ...], Field(strict=False, max_length=8)] | None = Field(
+        default=None, description="what of a reply this client understands beyond the rest, see Acting"
     )
 
 
@@ -129,6 +141,18 @@ class ToolResult(Asked):
     status: Literal["accepted", "refused"] = Field(default="accepted", description="whether the game did it")
     content: JsonValue = Field(
         default=None, description="the outcome, or the reason for a refusal, for the NPC to read"
+    )
+
+
+class Confirm(Asked):
+    """The player's answer to a tool_call that needs_confirmation; declined, the call is settled as refused."""
+
+    type: Literal["confirm"] = "confirm"
+    session_id: GivenId = Field(description="of the session that asked")
+    call_id: GivenId = Field(description="from tool_call")
+    is_agreed: bool = Field(description="whether the player agrees; the game then still answers with tool_result")
+    reason: Annotated[str, Field(max_length=MAX_ERROR_CHARS)] = Field(
+        default="", description="why not, for the NPC to read"
     )
 
 

@@ -12,14 +12,15 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from game_bridge import message as wire
-from game_bridge.core import Refuse
 from game_bridge.face import ClientFace, ReplyFace, SessionFace
 from game_bridge.link import Link
 from game_bridge.settings import DEFAULT_ADDRESS
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished, ToolCall
 from npc_sdk.messages import FunctionCall, ImagePart, JsonValue
+from npc_sdk.tool import Refuse
 
 AsyncOnTool: TypeAlias = Callable[[FunctionCall], JsonValue | Awaitable[JsonValue]]
+AsyncOnConfirm: TypeAlias = Callable[[FunctionCall], bool | Awaitable[bool]]
 
 
 def _call(function: Callable[..., object], *args: Any) -> object:
@@ -27,11 +28,17 @@ def _call(function: Callable[..., object], *args: Any) -> object:
     return function(*args)
 
 
-class AsyncReply(ReplyFace[AsyncOnTool]):
+class AsyncReply(ReplyFace[AsyncOnTool, AsyncOnConfirm]):
     """One reply's events, once through. Leaving the loop early cancels the reply."""
 
-    def __init__(self, session: AsyncNpcSession, request_id: str, on_tool: AsyncOnTool | None) -> None:
-        super().__init__(session, request_id, on_tool)
+    def __init__(
+        self,
+        session: AsyncNpcSession,
+        request_id: str,
+        on_tool: AsyncOnTool | None,
+        on_confirm: AsyncOnConfirm | None,
+    ) -> None:
+        super().__init__(session, request_id, on_tool, on_confirm)
         self.events: asyncio.Queue[Event] = asyncio.Queue()
 
     def hear(self, event: Event) -> None:
@@ -42,7 +49,7 @@ class AsyncReply(ReplyFace[AsyncOnTool]):
             while not self.is_ended:
                 event = await self.events.get()
                 self.is_ended = isinstance(event, ReplyFinished | ReplyFailed)
-                if isinstance(event, ToolCall) and self._on_tool is not None:
+                if isinstance(event, ToolCall) and await self._is_agreed(event) and self._on_tool is not None:
                     await self._answer(event.call, self._on_tool)
                 yield event
         finally:
@@ -59,6 +66,15 @@ class AsyncReply(ReplyFace[AsyncOnTool]):
                 text = event.text
         return text
 
+    async def _is_agreed(self, event: ToolCall) -> bool:
+        """Whether the call may be answered now: asks the player, where there is somebody to ask them."""
+        if not event.needs_confirmation or self._on_confirm is None:
+            return not event.needs_confirmation
+        said = self._on_confirm(event.call)
+        is_agreed = await said if inspect.isawaitable(said) else said
+        self._session.consent(event.call, is_agreed)
+        return is_agreed
+
     async def _answer(self, call: FunctionCall, on_tool: AsyncOnTool) -> None:
         try:
             content = on_tool(call)
@@ -67,14 +83,14 @@ class AsyncReply(ReplyFace[AsyncOnTool]):
             self._session.answer(call, "refused", refusal.reason)
 
 
-class AsyncNpcSession(SessionFace[AsyncReply, AsyncOnTool]):
+class AsyncNpcSession(SessionFace[AsyncReply, AsyncOnTool, AsyncOnConfirm]):
     """One player talking to one NPC."""
 
     def __init__(self, link: Link, talking: wire.Talking) -> None:
         super().__init__(link, _call, talking)
 
-    def _reply(self, request_id: str, on_tool: AsyncOnTool | None) -> AsyncReply:
-        return AsyncReply(self, request_id, on_tool)
+    def _reply(self, request_id: str, on_tool: AsyncOnTool | None, on_confirm: AsyncOnConfirm | None) -> AsyncReply:
+        return AsyncReply(self, request_id, on_tool, on_confirm)
 
     async def leave(self) -> None:
         """End the session. Raises: UnknownSession, ConnectionLost."""
@@ -102,13 +118,19 @@ class AsyncNpcClient(ClientFace[AsyncNpcSession]):
         return AsyncNpcSession(self._link, await self._link.ask(wire.Talking, wire.Talk, npc_id=npc_id, player=player))
 
     async def say(
-        self, npc_id: str, text: str, *, images: Sequence[ImagePart] = (), on_tool: AsyncOnTool | None = None
+        self,
+        npc_id: str,
+        text: str,
+        *,
+        images: Sequence[ImagePart] = (),
+        on_tool: AsyncOnTool | None = None,
+        on_confirm: AsyncOnConfirm | None = None,
     ) -> AsyncReply:
         """Speak in this client's standing session with an NPC, which the first words open."""
         async with self._opening:
             if npc_id not in self._sessions:
                 self._sessions[npc_id] = await self.talk(npc_id)
-        return self._sessions[npc_id].say(text, images=images, on_tool=on_tool)
+        return self._sessions[npc_id].say(text, images=images, on_tool=on_tool, on_confirm=on_confirm)
 
     async def stats(self) -> wire.Figures:
         """What the server and its engine did so far. Raises: Unsupported, ConnectionLost."""

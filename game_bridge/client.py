@@ -13,12 +13,12 @@ from typing import Self, TypeAlias
 
 from game_bridge import message as wire
 from game_bridge.async_client import AsyncNpcClient, AsyncNpcSession, AsyncReply
-from game_bridge.core import Refuse
 from game_bridge.face import ClientFace, ReplyFace, SessionFace
 from game_bridge.link_thread import LinkThread
 from game_bridge.settings import DEFAULT_ADDRESS
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished, ToolCall
 from npc_sdk.messages import FunctionCall, ImagePart, JsonValue
+from npc_sdk.tool import Refuse
 
 __all__ = [
     "AsyncNpcClient",
@@ -26,19 +26,23 @@ __all__ = [
     "AsyncReply",
     "NpcClient",
     "NpcSession",
+    "OnConfirm",
     "OnTool",
     "Refuse",
     "Reply",
 ]
 
 OnTool: TypeAlias = Callable[[FunctionCall], JsonValue]
+OnConfirm: TypeAlias = Callable[[FunctionCall], bool]
 
 
-class Reply(ReplyFace[OnTool]):
+class Reply(ReplyFace[OnTool, OnConfirm]):
     """One reply's events, once through. Leaving the loop early cancels the reply."""
 
-    def __init__(self, session: NpcSession, request_id: str, on_tool: OnTool | None) -> None:
-        super().__init__(session, request_id, on_tool)
+    def __init__(
+        self, session: NpcSession, request_id: str, on_tool: OnTool | None, on_confirm: OnConfirm | None
+    ) -> None:
+        super().__init__(session, request_id, on_tool, on_confirm)
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
 
     def hear(self, event: Event) -> None:
@@ -70,9 +74,17 @@ class Reply(ReplyFace[OnTool]):
     def _take(self) -> Event:
         event = self.events.get()
         self.is_ended = isinstance(event, ReplyFinished | ReplyFailed)
-        if isinstance(event, ToolCall) and self._on_tool is not None:
+        if isinstance(event, ToolCall) and self._is_agreed(event) and self._on_tool is not None:
             self._answer(event.call, self._on_tool)
         return event
+
+    def _is_agreed(self, event: ToolCall) -> bool:
+        """Whether the call may be answered now: asks the player, where there is somebody to ask them."""
+        if not event.needs_confirmation or self._on_confirm is None:
+            return not event.needs_confirmation
+        is_agreed = self._on_confirm(event.call)
+        self._session.consent(event.call, is_agreed)
+        return is_agreed
 
     def _answer(self, call: FunctionCall, on_tool: OnTool) -> None:
         try:
@@ -81,15 +93,15 @@ class Reply(ReplyFace[OnTool]):
             self._session.answer(call, "refused", refusal.reason)
 
 
-class NpcSession(SessionFace[Reply, OnTool]):
+class NpcSession(SessionFace[Reply, OnTool, OnConfirm]):
     """One player talking to one NPC."""
 
     def __init__(self, thread: LinkThread, talking: wire.Talking) -> None:
         super().__init__(thread.link, thread.call, talking)
         self._thread = thread
 
-    def _reply(self, request_id: str, on_tool: OnTool | None) -> Reply:
-        return Reply(self, request_id, on_tool)
+    def _reply(self, request_id: str, on_tool: OnTool | None, on_confirm: OnConfirm | None) -> Reply:
+        return Reply(self, request_id, on_tool, on_confirm)
 
     def leave(self) -> None:
         """End the session. Raises: UnknownSession, ConnectionLost."""
@@ -120,12 +132,20 @@ class NpcClient(ClientFace[NpcSession]):
         asking = self._link.ask(wire.Talking, wire.Talk, npc_id=npc_id, player=player)
         return NpcSession(self._thread, self._thread.run(asking))
 
-    def say(self, npc_id: str, text: str, *, images: Sequence[ImagePart] = (), on_tool: OnTool | None = None) -> Reply:
+    def say(
+        self,
+        npc_id: str,
+        text: str,
+        *,
+        images: Sequence[ImagePart] = (),
+        on_tool: OnTool | None = None,
+        on_confirm: OnConfirm | None = None,
+    ) -> Reply:
         """Speak in this client's standing session with an NPC, which the first words open."""
         with self._opening:
             if npc_id not in self._sessions:
                 self._sessions[npc_id] = self.talk(npc_id)
-        return self._sessions[npc_id].say(text, images=images, on_tool=on_tool)
+        return self._sessions[npc_id].say(text, images=images, on_tool=on_tool, on_confirm=on_confirm)
 
     def stats(self) -> wire.Figures:
         """What the server and its engine did so far. Raises: Unsupported, ConnectionLost."""

@@ -18,6 +18,7 @@ from npc_sdk.errors import (
     DuplicateRequest,
     NpcError,
     ProtocolError,
+    RequestError,
     UnknownNpc,
     UnknownRequest,
     Unsupported,
@@ -27,15 +28,10 @@ from npc_sdk.messages import ImagePart, JsonValue
 
 log = logging.getLogger(__name__)
 
+# What a say may ask of a server that can do it.
+_CAPABILITIES = {"start_by_s": "start_by", "tool_choice": "tool_choice", "json_schema": "structured"}
+
 Settled: TypeAlias = wire.AnswerMessage | NpcError
-
-
-class Refuse(Exception):
-    """Raised by a game's tool callback to refuse a call; the reason is what the NPC is told."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ class _OpenReply:
     session_id: str
     ref: int
     said: list[str] = field(default_factory=list)
-    calls: set[str] = field(default_factory=set)
+    calls: dict[str, bool] = field(default_factory=dict)  # those that are open, and whether the player need not agree
 
 
 Happening: TypeAlias = Answered | Event
@@ -96,14 +92,17 @@ class ClientCore:
         request_id: str,
         text: str,
         images: Sequence[ImagePart] = (),
-        priority: wire.PriorityName = "player",
-        timeout_s: float | None = None,
-        start_by_s: float | None = None,
+        wants: Sequence[wire.Want] = (),
+        **fields: object,
     ) -> Outgoing:
-        """Open a reply. Raises: DuplicateRequest; Unsupported; and as ask."""
+        """Open a reply; of what it wants, the server is asked for what it can do. fields are others of the message.
+
+        Raises: DuplicateRequest; Unsupported; and as ask.
+        """
         self._check_open()
-        if start_by_s is not None:
-            self.check_can("start_by")
+        for name, capability in _CAPABILITIES.items():
+            if fields.get(name) is not None:
+                self.check_can(capability)
         if request_id in self._replies:
             raise DuplicateRequest(f"request_id {request_id!r} is open", hint="take a new one for every say")
         ref = next(self._refs)
@@ -114,9 +113,8 @@ class ClientCore:
             session_id=session_id,
             text=text,
             images=tuple(image.media_type for image in images),
-            priority=priority,
-            timeout_s=timeout_s,
-            start_by_s=start_by_s,
+            wants=tuple(want for want in wants if want in self.capabilities) or None,
+            **fields,
         )
         frames = protocol.encode(message, [image.data for image in images], self.limits)
         self._replies[request_id] = _OpenReply(session_id, ref)
@@ -151,14 +149,26 @@ class ClientCore:
     def tool_result(
         self, session_id: str, call_id: str, status: Literal["accepted", "refused"], content: JsonValue
     ) -> Outgoing:
+        """Raises: UnknownRequest for a call that is not open or was answered; RequestError for one that the player
+        has not agreed to; and as ask.
+        """
+        calls = self._calls(session_id, call_id)
+        if status == "accepted" and not calls[call_id]:
+            raise RequestError(f"call {call_id!r} waits for the player", hint="say with confirm whether they agree")
+        fields = {"session_id": session_id, "call_id": call_id, "status": status, "content": content}
+        outgoing = self.tell(wire.ToolResult, **fields)
+        del calls[call_id]
+        return outgoing
+
+    def confirm(self, session_id: str, call_id: str, is_agreed: bool, reason: str) -> Outgoing:
         """Raises: UnknownRequest for a call that is not open or was answered; and as ask."""
-        for reply in self._replies.values():
-            if reply.session_id == session_id and call_id in reply.calls:
-                fields = {"session_id": session_id, "call_id": call_id, "status": status, "content": content}
-                outgoing = self.tell(wire.ToolResult, **fields)
-                reply.calls.discard(call_id)
-                return outgoing
-        raise UnknownRequest(f"call_id {call_id!r} is not open", hint="it may have been answered or timed out")
+        calls = self._calls(session_id, call_id)
+        outgoing = self.tell(wire.Confirm, session_id=session_id, call_id=call_id, is_agreed=is_agreed, reason=reason)
+        if is_agreed:
+            calls[call_id] = True
+        else:
+            del calls[call_id]
+        return outgoing
 
     def receive(self, frames: Sequence[bytes]) -> list[Happening]:
         """Take one message of the server. One that cannot be read ends the connection."""
@@ -225,10 +235,10 @@ class ClientCore:
         match event:
             case TextDelta(text=text):
                 reply.said.append(text)
-            case ToolCall(call=call):
-                reply.calls.add(call.call_id)
+            case ToolCall(call=call, needs_confirmation=needs_confirmation):
+                reply.calls[call.call_id] = not needs_confirmation
             case ToolSettled(result=result):
-                reply.calls.discard(result.call_id)
+                reply.calls.pop(result.call_id, None)
             case ReplyFinished() | ReplyFailed():
                 del self._replies[event.request_id]
         return [event]
@@ -245,6 +255,13 @@ class ClientCore:
             return []
         self._awaited.discard(ref)
         return [Answered(ref, outcome)]
+
+    def _calls(self, session_id: str, call_id: str) -> dict[str, bool]:
+        """The open calls of the reply that made this one. Raises: UnknownRequest."""
+        for reply in self._replies.values():
+            if reply.session_id == session_id and call_id in reply.calls:
+                return reply.calls
+        raise UnknownRequest(f"call_id {call_id!r} is not open", hint="it may have been answered or timed out")
 
     def _check_open(self) -> None:
         if self.lost is not None:

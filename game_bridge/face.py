@@ -22,18 +22,26 @@ from npc_sdk.messages import FunctionCall, ImagePart, JsonValue
 Call: TypeAlias = Callable[..., object]  # a function and its arguments
 
 OnToolT = TypeVar("OnToolT")
-ReplyT = TypeVar("ReplyT", bound="ReplyFace[Any]")
-SessionT = TypeVar("SessionT", bound="SessionFace[Any, Any]")
+OnConfirmT = TypeVar("OnConfirmT")
+ReplyT = TypeVar("ReplyT", bound="ReplyFace[Any, Any]")
+SessionT = TypeVar("SessionT", bound="SessionFace[Any, Any, Any]")
 
 
-class ReplyFace(ABC, Generic[OnToolT]):
+class ReplyFace(ABC, Generic[OnToolT, OnConfirmT]):
     """One reply; is_ended once its last event was read."""
 
-    def __init__(self, session: SessionFace[Any, OnToolT], request_id: str, on_tool: OnToolT | None) -> None:
+    def __init__(
+        self,
+        session: SessionFace[Any, OnToolT, OnConfirmT],
+        request_id: str,
+        on_tool: OnToolT | None,
+        on_confirm: OnConfirmT | None,
+    ) -> None:
         self.request_id = request_id
         self.is_ended = False
         self._session = session
         self._on_tool = on_tool
+        self._on_confirm = on_confirm
 
     @abstractmethod
     def hear(self, event: Event) -> None:
@@ -47,7 +55,7 @@ class ReplyFace(ABC, Generic[OnToolT]):
             return
 
 
-class SessionFace(ABC, Generic[ReplyT, OnToolT]):
+class SessionFace(ABC, Generic[ReplyT, OnToolT, OnConfirmT]):
     """One player talking to one NPC."""
 
     def __init__(self, link: Link, call: Call, talking: wire.Talking) -> None:
@@ -58,7 +66,7 @@ class SessionFace(ABC, Generic[ReplyT, OnToolT]):
         self._call = call
 
     @abstractmethod
-    def _reply(self, request_id: str, on_tool: OnToolT | None) -> ReplyT:
+    def _reply(self, request_id: str, on_tool: OnToolT | None, on_confirm: OnConfirmT | None) -> ReplyT:
         """A reply that has heard nothing yet."""
 
     def say(
@@ -70,16 +78,30 @@ class SessionFace(ABC, Generic[ReplyT, OnToolT]):
         priority: wire.PriorityName = "player",
         timeout_s: float | None = None,
         start_by_s: float | None = None,
+        tool_choice: str | None = None,
+        json_schema: Mapping[str, Any] | None = None,
         on_tool: OnToolT | None = None,
+        on_confirm: OnConfirmT | None = None,
     ) -> ReplyT:
-        """Speak; sent at once. on_tool runs where the reply is read.
+        """Speak; sent at once. on_tool and on_confirm run where the reply is read; without on_tool the game answers
+        the calls itself. With on_tool alone, calls that the player must agree to are declined.
 
-        With start_by_s, words that would come later are dropped: DeadlineMissed.
+        With start_by_s, words that would come later are dropped: DeadlineMissed. tool_choice and json_schema as in
+        Session.say.
         Raises: ConnectionLost, DuplicateRequest, ProtocolError, TooLarge, Unsupported.
         """
-        reply = self._reply(request_id or uuid.uuid4().hex, on_tool)
-        place = (self.session_id, reply.request_id)
-        self._call(self._link.say, reply.hear, *place, text, images, priority, timeout_s, start_by_s)
+        reply = self._reply(request_id or uuid.uuid4().hex, on_tool, on_confirm)
+        can_ask = on_confirm is not None or on_tool is None
+        wants: tuple[wire.Want, ...] = ("emotes", "confirm") if can_ask else ("emotes",)
+        say = partial(
+            self._link.say,
+            priority=priority,
+            timeout_s=timeout_s,
+            start_by_s=start_by_s,
+            tool_choice=tool_choice,
+            json_schema=None if json_schema is None else dict(json_schema),
+        )
+        self._call(say, reply.hear, self.session_id, reply.request_id, text, images, wants)
         return reply
 
     def approach(self) -> None:
@@ -93,12 +115,27 @@ class SessionFace(ABC, Generic[ReplyT, OnToolT]):
     def tool_result(
         self, call_id: str, status: Literal["accepted", "refused"] = "accepted", content: JsonValue = None
     ) -> None:
-        """Answer a call. Raises: UnknownRequest for one that is not open; ProtocolError, TooLarge, ConnectionLost."""
+        """Answer a call.
+
+        Raises: UnknownRequest for one that is not open, RequestError for one that the player has not agreed to;
+        ProtocolError, TooLarge, ConnectionLost.
+        """
         self._call(self._link.tool_result, self.session_id, call_id, status, content)
+
+    def confirm(self, call_id: str, is_agreed: bool, reason: str = "") -> None:
+        """The player's answer to a call that needs_confirmation.
+
+        Raises: UnknownRequest for one that is not open; ProtocolError, TooLarge, ConnectionLost.
+        """
+        self._call(self._link.confirm, self.session_id, call_id, is_agreed, reason)
 
     def answer(self, call: FunctionCall, status: Literal["accepted", "refused"], content: JsonValue) -> None:
         """tool_result for a callback, which may have taken longer than the call lived."""
         self._call(self._link.answer, self.session_id, call, status, content)
+
+    def consent(self, call: FunctionCall, is_agreed: bool) -> None:
+        """confirm for a callback, in the same way."""
+        self._call(self._link.consent, self.session_id, call, is_agreed)
 
     def cancel(self, request_id: str) -> None:
         """Raises: UnknownRequest, ConnectionLost."""

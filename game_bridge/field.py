@@ -24,6 +24,8 @@ MediaType: TypeAlias = Literal["image/png", "image/jpeg", "image/webp"]
 StateKey: TypeAlias = Annotated[str, Field(min_length=1, max_length=128)]
 PriorityName: TypeAlias = Literal["player", "nearby", "ambient", "background"]
 GoodbyeReason: TypeAlias = Literal["bye", "idle", "shutdown"]
+ToolChoice: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
+Want: TypeAlias = Literal["emotes", "confirm"]
 Seconds: TypeAlias = Annotated[float, Field(ge=0)]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
 

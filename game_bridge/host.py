@@ -6,7 +6,7 @@ npc_sdk.world.World and npc_sdk.session.Session fit it, and so do the scripted o
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from npc_sdk.engine.interface import Engine
 from npc_sdk.events import Event
@@ -39,6 +39,8 @@ class HostedSession(Protocol):
         priority: Priority = Priority.PLAYER,
         timeout_s: float | None = None,
         start_by_s: float | None = None,
+        tool_choice: str = "auto",
+        json_schema: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Event]:
         """The events of one reply, the last of which is terminal."""
         ...
@@ -54,7 +56,11 @@ class HostedSession(Protocol):
     def tool_result(
         self, call_id: str, status: Literal["accepted", "refused"] = "accepted", content: JsonValue = None
     ) -> None:
-        """Raises: UnknownRequest."""
+        """Raises: UnknownRequest, RequestError."""
+        ...
+
+    def confirm(self, call_id: str, is_agreed: bool, reason: str = "") -> None:
+        """The player's answer to a call that needs one. Raises: UnknownRequest, RequestError."""
         ...
 
     def cancel(self, request_id: str) -> None:

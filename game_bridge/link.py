@@ -84,12 +84,11 @@ class Link:
         request_id: str,
         text: str,
         images: Sequence[ImagePart],
-        priority: wire.PriorityName,
-        timeout_s: float | None,
-        start_by_s: float | None,
+        wants: Sequence[wire.Want],
+        **fields: object,
     ) -> None:
         """Open a reply, whose events go to sink. Raises: as ClientCore.say."""
-        outgoing = self.core.say(session_id, request_id, text, images, priority, timeout_s, start_by_s)
+        outgoing = self.core.say(session_id, request_id, text, images, wants, **fields)
         self._sinks[request_id] = sink
         self.send(outgoing)
 
@@ -120,8 +119,12 @@ class Link:
     def tool_result(
         self, session_id: str, call_id: str, status: Literal["accepted", "refused"], content: JsonValue
     ) -> None:
-        """Raises: UnknownRequest, ConnectionLost; ProtocolError or TooLarge for the content."""
+        """Raises: UnknownRequest, RequestError, ConnectionLost; ProtocolError or TooLarge for the content."""
         self.send(self.core.tool_result(session_id, call_id, status, content))
+
+    def confirm(self, session_id: str, call_id: str, is_agreed: bool, reason: str) -> None:
+        """Raises: UnknownRequest, ConnectionLost; ProtocolError or TooLarge for the reason."""
+        self.send(self.core.confirm(session_id, call_id, is_agreed, reason))
 
     def answer(
         self, session_id: str, call: FunctionCall, status: Literal["accepted", "refused"], content: JsonValue
@@ -131,6 +134,13 @@ class Link:
             self.tool_result(session_id, call.call_id, status, content)
         except UnknownRequest as exc:
             log.info("the answer to %s came too late: %s", call.name, exc)
+
+    def consent(self, session_id: str, call: FunctionCall, is_agreed: bool) -> None:
+        """confirm for a callback, in the same way."""
+        try:
+            self.confirm(session_id, call.call_id, is_agreed, "")
+        except UnknownRequest as exc:
+            log.info("the player's word on %s came too late: %s", call.name, exc)
 
     def send(self, outgoing: Outgoing) -> None:
         """Send what the core made."""

@@ -13,6 +13,7 @@ from game_bridge.asked import (
     Asked,
     Bye,
     Cancel,
+    Confirm,
     Frame,
     Hello,
     Leave,
@@ -24,7 +25,7 @@ from game_bridge.asked import (
     ToolResult,
     Typing,
 )
-from game_bridge.field import MAX_ERROR_CHARS, GoodbyeReason, PriorityName, Ref, RequestId, WireModel
+from game_bridge.field import MAX_ERROR_CHARS, GoodbyeReason, PriorityName, Ref, RequestId, Want, WireModel
 from game_bridge.figure import (
     BatchFields,
     BridgeFields,
@@ -36,6 +37,7 @@ from game_bridge.figure import (
 )
 from game_bridge.told import (
     Answer,
+    Emote,
     Error,
     Failed,
     Finished,
@@ -47,6 +49,7 @@ from game_bridge.told import (
     Pong,
     Sentence,
     StateOk,
+    Structured,
     Talking,
     Text,
     TimingFields,
@@ -60,9 +63,9 @@ from game_bridge.told import (
 PROTOCOL = 1
 
 ClientMessage: TypeAlias = (
-    Hello | Talk | Leave | Say | Approach | Typing | Frame | Stats | Cancel | ToolResult | State | Ping | Bye
+    Hello | Talk | Leave | Say | Approach | Typing | Frame | Stats | Cancel | ToolResult | Confirm | State | Ping | Bye
 )
-EventMessage: TypeAlias = Text | Sentence | ToolCall | ToolSettled | Finished | Failed
+EventMessage: TypeAlias = Text | Sentence | Emote | ToolCall | ToolSettled | Structured | Finished | Failed
 AnswerMessage: TypeAlias = Welcome | Talking | Left | StateOk | Noted | Figures | Pong | Error | Goodbye
 ServerMessage: TypeAlias = AnswerMessage | EventMessage
 
@@ -75,9 +78,9 @@ MODELS_BY_TYPE: dict[str, type[WireModel]] = {
 __all__ = [
     "MAX_ERROR_CHARS", "MODELS_BY_TYPE", "PROTOCOL",
     "Answer", "AnswerMessage", "Approach", "Asked", "BatchFields", "BridgeFields", "Bye", "CacheFields", "Cancel",
-    "ClientMessage", "EngineFields", "Error", "EventMessage", "Failed", "Figures", "Finished", "Frame", "Goodbye",
-    "GoodbyeReason", "GovernorFields", "Hello", "Leave", "Left", "Limits", "Noted", "NpcEntry", "Ping", "Pong",
-    "PriorityName", "Ref", "RequestFields", "RequestId", "Say", "Sentence", "ServerMessage", "State", "StateOk",
-    "Stats", "Talk", "Talking", "Text", "TimingFields", "Told", "ToolCall", "ToolResult", "ToolSettled", "Typing",
-    "UsageFields", "Welcome", "WireModel",
+    "ClientMessage", "Confirm", "Emote", "EngineFields", "Error", "EventMessage", "Failed", "Figures", "Finished",
+    "Frame", "Goodbye", "GoodbyeReason", "GovernorFields", "Hello", "Leave", "Left", "Limits", "Noted", "NpcEntry",
+    "Ping", "Pong", "PriorityName", "Ref", "RequestFields", "RequestId", "Say", "Sentence", "ServerMessage", "State",
+    "StateOk", "Stats", "Structured", "Talk", "Talking", "Text", "TimingFields", "Told", "ToolCall", "ToolResult",
+    "ToolSettled", "Typing", "UsageFields", "Want", "Welcome", "WireModel",
 ]  # fmt: skip

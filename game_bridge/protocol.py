@@ -137,6 +137,10 @@ def to_message(event: events.Event, request_id: str) -> wire.EventMessage:
             return make(wire.Text, request_id=request_id, text=event.text)
         case events.Sentence():
             return make(wire.Sentence, request_id=request_id, index=event.index, text=event.text)
+        case events.Emote():
+            return make(wire.Emote, request_id=request_id, text=event.text, kind=event.kind)
+        case events.Structured():
+            return make(wire.Structured, request_id=request_id, value=event.value)
         case events.ToolCall(call=call):
             return make(
                 wire.ToolCall,
@@ -144,6 +148,7 @@ def to_message(event: events.Event, request_id: str) -> wire.EventMessage:
                 call_id=call.call_id,
                 name=call.name,
                 arguments=dict(call.arguments),
+                needs_confirmation=event.needs_confirmation or None,
             )
         case events.ToolSettled(result=result):
             return make(wire.ToolSettled, request_id=request_id, **asdict(result))
@@ -167,8 +172,13 @@ def to_event(message: wire.EventMessage) -> events.Event:
             return events.TextDelta(message.request_id, message.text)
         case wire.Sentence():
             return events.Sentence(message.request_id, message.index, message.text)
+        case wire.Emote():
+            return events.Emote(message.request_id, message.text, message.kind)
+        case wire.Structured():
+            return events.Structured(message.request_id, message.value)
         case wire.ToolCall():
-            return events.ToolCall(message.request_id, FunctionCall(message.call_id, message.name, message.arguments))
+            call = FunctionCall(message.call_id, message.name, message.arguments)
+            return events.ToolCall(message.request_id, call, needs_confirmation=bool(message.needs_confirmation))
         case wire.ToolSettled():
             result = ToolResult(message.call_id, message.name, message.status, message.content)
             return events.ToolSettled(message.request_id, result)

@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from game_bridge import message as wire
 from game_bridge.host import HostedSession
 from npc_sdk.errors import EngineCrashed, EngineError, NpcError, ReplyTimeout, UnknownRequest
-from npc_sdk.events import Event, ReplyFailed, ReplyFinished, TextDelta
+from npc_sdk.events import Emote, Event, ReplyFailed, ReplyFinished, TextDelta, ToolCall
 from npc_sdk.messages import ImagePart
 from npc_sdk.requests import Priority
 
 log = logging.getLogger(__name__)
 
+CANNOT_ASK = "the game cannot ask the player"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked of the session. request_id is unique in the whole server, other than the client's own."""
+    """What is asked of the session. request_id is unique in the whole server, other than the client's own.
+
+    wants is what the client understands beyond the events of the first version.
+    """
 
     request_id: str
     text: str
@@ -30,6 +37,9 @@ class Order:
     priority: Priority
     timeout_s: float
     start_by_s: float | None = None
+    tool_choice: str = "auto"
+    json_schema: Mapping[str, Any] | None = None
+    wants: tuple[wire.Want, ...] = ()
 
 
 class Reply:
@@ -82,6 +92,8 @@ class Reply:
             priority=order.priority,
             timeout_s=order.timeout_s,
             start_by_s=order.start_by_s,
+            tool_choice=order.tool_choice,
+            json_schema=order.json_schema,
         )
         try:
             final = await self._pass_until_end(stream)
@@ -102,6 +114,13 @@ class Reply:
         return final
 
     def _pass_on(self, event: Event) -> None:
+        """A client that cannot ask the player hears of no call that needs it: such a call never happens."""
+        wants = self._order.wants
+        if isinstance(event, Emote) and "emotes" not in wants:
+            return
+        if isinstance(event, ToolCall) and event.needs_confirmation and "confirm" not in wants:
+            self.session.confirm(event.call.call_id, False, CANNOT_ASK)
+            return
         self._tell(event)
         if isinstance(event, TextDelta):
             self._said.append(event.text)

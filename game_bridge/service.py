@@ -25,7 +25,10 @@ from npc_sdk.requests import Priority
 log = logging.getLogger(__name__)
 
 SERVER_NAME = "npc-sdk"
-CAPABILITIES = ("tools", "state", "approach", "typing", "frame", "stats", "start_by")
+CAPABILITIES = (
+    "tools", "state", "approach", "typing", "frame", "stats", "start_by", "tool_choice", "structured", "emotes",
+    "confirm",
+)  # fmt: skip
 Terminal: TypeAlias = ReplyFinished | ReplyFailed
 OnEnded: TypeAlias = Callable[[str, Terminal], None]
 
@@ -74,8 +77,8 @@ class Service:
                 self._leave(peer, message)
             case wire.Cancel():
                 peer.reply(message.request_id).cancel()
-            case wire.ToolResult():
-                peer.session(message.session_id).tool_result(message.call_id, message.status, message.content)
+            case wire.ToolResult() | wire.Confirm():
+                self._take_answer(peer, message)
             case wire.State():
                 self._world.set_state(message.values, message.npc_id)
                 peer.post(wire.StateOk(ref=message.ref))
@@ -145,11 +148,22 @@ class Service:
             priority=Priority[message.priority.upper()],
             timeout_s=min(message.timeout_s or longest_s, longest_s),
             start_by_s=message.start_by_s,
+            tool_choice=message.tool_choice or "auto",
+            json_schema=message.json_schema,
+            wants=message.wants or (),
         )
         tell = partial(self._tell, peer, message.request_id)
         reply = Reply(session, order, tell, grace_s=self._settings.cancel_grace_s)
         peer.replies[message.request_id] = reply
         self._keep(reply.task)
+
+    def _take_answer(self, peer: Peer, message: wire.ToolResult | wire.Confirm) -> None:
+        """What the game or the player says to a call."""
+        session = peer.session(message.session_id)
+        if isinstance(message, wire.Confirm):
+            session.confirm(message.call_id, message.is_agreed, message.reason)
+        else:
+            session.tool_result(message.call_id, message.status, message.content)
 
     def _take_hint(self, peer: Peer, message: wire.Approach | wire.Typing | wire.Frame) -> None:
         """What makes replies sooner or frames steadier, and is answered only if the client wants to know."""

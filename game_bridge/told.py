@@ -139,6 +139,21 @@ class Sentence(Told):
     text: ReplyText = Field(description="the sentence")
 
 
+class Emote(Told):
+    """What the NPC shows and does not say; comes between the pieces of text where it was written."""
+
+    type: Literal["emote"] = "emote"
+    text: ReplyText = Field(description='"smiles", or "happy"')
+    kind: Literal["action", "emotion"] = Field(description="a stage direction, or how the next words are meant")
+
+
+class Structured(Told):
+    """The whole of a reply that was asked for with a json_schema; finished follows."""
+
+    type: Literal["structured"] = "structured"
+    value: JsonValue = Field(default=None, description="valid for the schema")
+
+
 class ToolCall(Told):
     """The NPC acts; answer with tool_result."""
 
@@ -146,6 +161,9 @@ class ToolCall(Told):
     call_id: GivenId = Field(description="unique within the session")
     name: Name = Field(description="of the tool")
     arguments: dict[str, JsonValue] = Field(description="checked against the tool's schema")
+    needs_confirmation: bool | None = Field(
+        default=None, description="true: ask the player first, and answer with confirm; no where nil"
+    )
 
 
 class ToolSettled(Told):

@@ -10,9 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from npc_sdk.errors import BridgeError, ContentError, EngineError, NpcError, ReplyTimeout, RequestError, SettingsError
-from npc_sdk.events import Event, ReplyFailed, ReplyFinished, Sentence, TextDelta, Timings, ToolCall, ToolSettled, Usage
-from npc_sdk.messages import FunctionCall, ImagePart, JsonValue, Message, ToolResult
+from npc_sdk.events import (
+    Emote,
+    Event,
+    ReplyFailed,
+    ReplyFinished,
+    Sentence,
+    Structured,
+    TextDelta,
+    Timings,
+    ToolCall,
+    ToolSettled,
+    Usage,
+)
+from npc_sdk.messages import FunctionCall, ImagePart, JsonValue, Message, ToolResult, ToolSpec
 from npc_sdk.requests import Priority, Sampling
+from npc_sdk.tool import Refuse, Toolbox, from_openai, to_openai, tool
 
 if TYPE_CHECKING:
     from npc_sdk.engine.create import create_engine
@@ -24,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BridgeError",
     "ContentError",
+    "Emote",
     "Engine",
     "EngineError",
     "Event",
@@ -33,6 +47,7 @@ __all__ = [
     "Message",
     "NpcError",
     "Priority",
+    "Refuse",
     "ReplyFailed",
     "ReplyFinished",
     "ReplyTimeout",
@@ -43,14 +58,20 @@ __all__ = [
     "SessionSettings",
     "Settings",
     "SettingsError",
+    "Structured",
     "TextDelta",
     "Timings",
     "ToolCall",
     "ToolResult",
     "ToolSettled",
+    "ToolSpec",
+    "Toolbox",
     "Usage",
     "World",
     "create_engine",
+    "from_openai",
+    "to_openai",
+    "tool",
 ]
 
 _LAZY = {

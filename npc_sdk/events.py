@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from npc_sdk.errors import NpcError
-from npc_sdk.messages import FunctionCall, ToolResult
+from npc_sdk.messages import FunctionCall, JsonValue, ToolResult
 
 FinishReason: TypeAlias = Literal["stop", "length", "cancelled", "tool_limit"]
+EmoteKind: TypeAlias = Literal["action", "emotion"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,27 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
+class Emote:
+    """What the NPC shows and does not say: a stage direction ("smiles"), or the emotion of the words that follow.
+
+    Stands between the deltas where it was written; no part of the reply's text, and no end of a sentence.
+    """
+
+    request_id: str
+    text: str
+    kind: EmoteKind
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The NPC acts: a checked call that the game executes and answers with a ToolResult of the same call_id."""
+    """The NPC acts: a checked call that the game executes and answers with a ToolResult of the same call_id.
+
+    needs_confirmation: the player must agree first; the game asks, and says so with Session.confirm.
+    """
 
     request_id: str
     call: FunctionCall
+    needs_confirmation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +89,14 @@ class ToolSettled:
 
     request_id: str
     result: ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class Structured:
+    """The whole of a reply that was asked for with a JSON Schema: a value that is valid for it. Nothing is said."""
+
+    request_id: str
+    value: JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +119,4 @@ class ReplyFailed:
     text: str = ""
 
 
-Event: TypeAlias = TextDelta | Sentence | ToolCall | ToolSettled | ReplyFinished | ReplyFailed
+Event: TypeAlias = TextDelta | Sentence | Emote | ToolCall | ToolSettled | Structured | ReplyFinished | ReplyFailed

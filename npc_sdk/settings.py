@@ -85,7 +85,16 @@ class SessionSettings(Group):
     """How a conversation runs. Units: seconds, tokens, passages."""
 
     tool_rounds: int = Field(default=4, ge=0, le=32)
+    repair_rounds: int = Field(
+        default=1,
+        ge=0,
+        le=8,
+        description="How often in a reply a model may try again after calls or a value that are wrong.",
+    )
     tool_timeout_s: float = Field(default=20.0, gt=0, le=3600)
+    confirm_timeout_s: float = Field(
+        default=60.0, gt=0, le=3600, description="How long a player may think about an act that they must agree to."
+    )
     reply_timeout_s: float = Field(default=120.0, gt=0, le=3600)
     reply_tokens: int = Field(default=160, ge=1, le=4096)
     lore_limit: int = Field(default=3, ge=0, le=32)

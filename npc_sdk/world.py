@@ -19,7 +19,7 @@ from npc_sdk.errors import DuplicateRequest, Overloaded, RequestError, UnknownNp
 from npc_sdk.events import Usage
 from npc_sdk.lore.book import LoreBook
 from npc_sdk.lore.content import WorldContent, load_world
-from npc_sdk.messages import JsonValue, Message
+from npc_sdk.messages import JsonValue, Message, ToolSpec
 from npc_sdk.persona.problem import name_hint
 from npc_sdk.persona.schema import Persona
 from npc_sdk.persona.situation import MAX_PLAYER_CHARS
@@ -66,9 +66,19 @@ class World:
         }
 
     @classmethod
-    def load(cls, personas_dir: Path | str, engine: Engine, settings: SessionSettings | None = None) -> World:
-        """The world of a content folder. Raises: ContentError with every mistake of every file, SettingsError."""
-        return cls(load_world(personas_dir), engine, settings)
+    def load(
+        cls,
+        personas_dir: Path | str,
+        engine: Engine,
+        settings: SessionSettings | None = None,
+        *,
+        tools: Sequence[ToolSpec] = (),
+    ) -> World:
+        """The world of a content folder; tools are declared in code, beside those of world.yaml (Toolbox.specs).
+
+        Raises: ContentError with every mistake of every file, SettingsError.
+        """
+        return cls(load_world(personas_dir, tools), engine, settings)
 
     def talk(self, npc_id: str, *, player: str = DEFAULT_PLAYER, session_id: str | None = None) -> Session:
         """Opens a session. Raises: UnknownNpc, DuplicateRequest, RequestError, Overloaded."""

@@ -15,16 +15,18 @@ import zmq.asyncio
 
 from game_bridge import message as wire
 from game_bridge import protocol
-from game_bridge.soak.scene import BREAK, FETCH, NPC_ID, TALK
+from game_bridge.soak.scene import BREAK, FETCH, NPC_ID, PAY, TALK
 from game_bridge.vectors import load_invalid
 from npc_sdk.errors import ConnectionLost
 
 LANES = 3
 _SILENCE_S = 20.0
-ACTIONS = ("talk", "fetch", "ignore", "break", "cancel", "cancel at once", "time out", "twice", "no session", "vanish")
-WEIGHTS = (30, 15, 2, 8, 12, 8, 8, 5, 5, 7)
+ACTIONS = (
+    "talk", "fetch", "pay", "ignore", "break", "cancel", "cancel at once", "time out", "twice", "no session", "vanish",
+)  # fmt: skip
+WEIGHTS = (30, 15, 10, 2, 8, 12, 8, 8, 5, 5, 7)
 _ANSWERS: tuple[Literal["accepted", "refused"], ...] = ("accepted", "refused")
-_WORDS = {"fetch": FETCH, "ignore": FETCH, "break": BREAK}
+_WORDS = {"fetch": FETCH, "pay": PAY, "ignore": FETCH, "break": BREAK}
 
 
 @dataclass(slots=True)
@@ -99,6 +101,7 @@ class Player:
             session_id="nowhere" if action == "no session" else session_id,
             text=_WORDS.get(action, TALK),
             timeout_s=0.01 if action == "time out" else None,
+            wants=self._draw.choice((None, ("emotes",), ("emotes", "confirm"))),
         )
         await self._send(say)
         if action == "twice":
@@ -186,11 +189,16 @@ class Player:
         self._tally.outcomes[outcome] += 1
 
     async def _answer(self, call: wire.ToolCall) -> None:
-        """Answer every call but those that are ignored, which time out."""
+        """Answer every call but those that are ignored, which time out; some before the player was asked."""
         session_id = self._calls_go_to.get(call.request_id)
-        if session_id is not None:
-            status = self._draw.choice(_ANSWERS)
-            await self._send(wire.ToolResult(session_id=session_id, call_id=call.call_id, status=status))
+        if session_id is None:
+            return
+        call_id = call.call_id
+        if call.needs_confirmation and self._draw.random() < 0.9:
+            is_agreed = self._draw.random() < 0.5
+            await self._send(wire.Confirm(session_id=session_id, call_id=call_id, is_agreed=is_agreed))
+        status = self._draw.choice(_ANSWERS)
+        await self._send(wire.ToolResult(session_id=session_id, call_id=call_id, status=status))
 
     async def _send(self, message: wire.Asked) -> None:
         await self._live().send_multipart(protocol.encode(message))

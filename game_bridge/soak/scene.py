@@ -13,28 +13,37 @@ from npc_sdk.settings import SessionSettings
 from npc_sdk.world import World
 
 NPC_ID = "ferryman"
-TALK, FETCH, BREAK = "Tell me of the river.", "Fetch me an oar.", "Fall silent."
+TALK, FETCH, PAY, BREAK = "Tell me of the river.", "Fetch me an oar.", "Take me across.", "Fall silent."
 _WORD_S = 0.002
 _CALL = 'Wait. <toolcall> {"name": "fetch", "arguments": {"item": "oar"}} </toolcall>'
+_CHARGE = '*holds out a hand* <toolcall> {"name": "charge", "arguments": {"coins": 2}} </toolcall>'
 
 
 def make_world() -> World:
-    """A ferryman with one tool."""
+    """A ferryman who fetches things, and is paid if the player agrees."""
     properties = {"item": {"type": "string"}}
     fetch = Tool(
         name="fetch", description="Brings an item.", parameters=Parameters(properties=properties, required=["item"])
     )
+    charge = Tool(name="charge", description="Asks to be paid.", params={"coins": "integer"}, confirm=True)
     ferryman = Persona(
-        name="Osk", role="the ferryman of Reed Landing", voice=Voice(style="calm"), tools=("fetch",), greeting="Aye?"
+        name="Osk",
+        role="the ferryman of Reed Landing",
+        voice=Voice(style="calm"),
+        tools=("fetch", "charge"),
+        greeting="Aye?",
     )
-    content = WorldContent(WorldFile(name="Reed Landing", tools=(fetch,)), {NPC_ID: ferryman}, (), Path())
-    return World(content, ScriptedEngine(_answer, delay_s=_WORD_S), SessionSettings(tool_timeout_s=1.0))
+    content = WorldContent(WorldFile(name="Reed Landing", tools=(fetch, charge)), {NPC_ID: ferryman}, (), Path())
+    waits = SessionSettings(tool_timeout_s=1.0, confirm_timeout_s=1.0)
+    return World(content, ScriptedEngine(_answer, delay_s=_WORD_S), waits)
 
 
 def _answer(request: GenerateRequest) -> str:
     heard = heard_text(request.messages)
     if FETCH in heard:
         return _CALL
+    if PAY in heard:
+        return _CHARGE
     if BREAK in heard:
         raise EngineCrashed("The script broke on purpose", hint="part of the soak")
     return "The river is wide. It was wider once. Mind the reeds, and mind the heron more."

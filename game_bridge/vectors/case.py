@@ -36,6 +36,27 @@ CLIENT_CASES: tuple[ValidCase, ...] = (
         wire.Say(request_id="q-3", session_id=_SESSION, text="Look out!", priority="ambient", start_by_s=1.5),
         (),
     ),
+    (
+        "say and act",
+        wire.Say(
+            request_id="q-4",
+            session_id=_SESSION,
+            text="Hand it over!",
+            tool_choice="give_item",
+            wants=("emotes", "confirm"),
+        ),
+        (),
+    ),
+    (
+        "say for a structured reply",
+        wire.Say(
+            request_id="q-5",
+            session_id=_SESSION,
+            text="Note down what we agreed on.",
+            json_schema={"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]},
+        ),
+        (),
+    ),
     ("approach an npc", wire.Approach(npc_id="mara", player="Robin"), ()),
     ("approach in a conversation", wire.Approach(ref=12, session_id=_SESSION), ()),
     ("typing", wire.Typing(session_id=_SESSION, text="Any wor"), ()),
@@ -53,6 +74,12 @@ CLIENT_CASES: tuple[ValidCase, ...] = (
         wire.ToolResult(session_id=_SESSION, call_id=_CALL, status="refused", content="The bag is full."),
         (),
     ),
+    ("confirm agreed", wire.Confirm(session_id=_SESSION, call_id=_CALL, is_agreed=True), ()),
+    (
+        "confirm declined",
+        wire.Confirm(ref=14, session_id=_SESSION, call_id=_CALL, is_agreed=False, reason="Not for that price."),
+        (),
+    ),
     ("state", wire.State(ref=8, values={"weather": "rain", "hour": 21, "open": True, "dim": 0.25}, npc_id="mara"), ()),
     ("leave", wire.Leave(ref=9, session_id=_SESSION), ()),
     ("ping", wire.Ping(ref=10), ()),
@@ -66,7 +93,20 @@ SERVER_CASES: tuple[ValidCase, ...] = (
             ref=1,
             protocol=1,
             server="npc-sdk",
-            capabilities=("tools", "state", "approach", "typing", "frame", "stats", "start_by", "images"),
+            capabilities=(
+                "tools",
+                "state",
+                "approach",
+                "typing",
+                "frame",
+                "stats",
+                "start_by",
+                "tool_choice",
+                "structured",
+                "emotes",
+                "confirm",
+                "images",
+            ),
             limits=wire.Limits(),
             npcs=(wire.NpcEntry(npc_id="mara", name="Mara"),),
         ),
@@ -80,6 +120,15 @@ SERVER_CASES: tuple[ValidCase, ...] = (
         wire.ToolCall(request_id=_REQUEST, call_id=_CALL, name="give_item", arguments={"item": "oar", "count": 2}),
         (),
     ),
+    (
+        "tool_call that the player must agree to",
+        wire.ToolCall(
+            request_id=_REQUEST, call_id="call-2", name="take_coins", arguments={"coins": 9}, needs_confirmation=True
+        ),
+        (),
+    ),
+    ("emote", wire.Emote(request_id=_REQUEST, text="smiles", kind="action"), ()),
+    ("structured", wire.Structured(request_id="q-5", value={"title": "An oar for a ride"}), ()),
     (
         "tool_settled",
         wire.ToolSettled(request_id=_REQUEST, call_id=_CALL, name="give_item", status="accepted", content={"left": 3}),
@@ -177,6 +226,9 @@ def _say(**changes: object) -> bytes:
     return _pack({**body, **changes})
 
 
+_CONFIRM = {"type": "confirm", "session_id": _SESSION, "call_id": _CALL}
+
+
 def _nested(depth: int) -> object:
     return [_nested(depth - 1)] if depth else []
 
@@ -214,6 +266,11 @@ INVALID_CASES: tuple[InvalidCase, ...] = (
     ("a picture format that is not accepted", "protocol", (_say(images=["image/gif"]), b"GIF89a")),
     ("a time-out of zero", "protocol", (_say(timeout_s=0.0),)),
     ("a start at once", "protocol", (_say(start_by_s=0.0),)),
+    ("a choice of no tool", "protocol", (_say(tool_choice=""),)),
+    ("a schema that is no map", "protocol", (_say(json_schema="object"),)),
+    ("a want that nobody knows", "protocol", (_say(wants=["riches"]),)),
+    ("a confirmation of nothing", "protocol", (_pack({"type": "confirm", "session_id": _SESSION, "is_agreed": True}),)),
+    ("an agreement that is a word", "protocol", (_pack({**_CONFIRM, "is_agreed": "yes"}),)),
     ("an approach to nobody", "protocol", (_pack({"type": "approach"}),)),
     ("an approach to two", "protocol", (_pack({"type": "approach", "npc_id": "mara", "session_id": _SESSION}),)),
     ("typing in no conversation", "protocol", (_pack({"type": "typing", "text": "hi"}),)),

@@ -33,8 +33,8 @@ def chat(
 ) -> None:
     """Talk to one character, without a game.
 
-    Acts are shown, and you answer each with y or n. Lines piped in are said one by one, and all acts are accepted.
-    An empty line or the end of input leaves.
+    Acts are shown, and you answer each with y or n; what the character only shows is in italics. Lines piped in are
+    said one by one, and all acts are accepted. An empty line or the end of input leaves.
     """
     from rich.console import Console
 
@@ -57,7 +57,8 @@ def chat(
 
 def _patient(chosen: Settings) -> Settings:
     """The settings with an hour for each reply: a person who decides about an act takes their time."""
-    session = chosen.session.model_copy(update={"tool_timeout_s": PATIENCE_S, "reply_timeout_s": PATIENCE_S})
+    waits = ("tool_timeout_s", "confirm_timeout_s", "reply_timeout_s")
+    session = chosen.session.model_copy(update=dict.fromkeys(waits, PATIENCE_S))
     return chosen.model_copy(update={"session": session})
 
 
@@ -79,14 +80,23 @@ async def _reply(session: Session, words: str, terminal: Terminal) -> None:
         async for event in events:
             if isinstance(event, ToolCall):
                 terminal.call(event.call)
-                is_allowed = _is_allowed()
-                session.tool_result(
-                    event.call.call_id,
-                    "accepted" if is_allowed else "refused",
-                    None if is_allowed else "The player does not want that.",
-                )
+                _decide(session, event)
             else:
                 terminal.show(event)
+
+
+def _decide(session: Session, event: ToolCall) -> None:
+    """Whoever types is the player, who may have to agree, and the game, which lets it happen or not."""
+    call_id = event.call.call_id
+    if event.needs_confirmation:
+        is_agreed = _is_allowed("do you agree? [Y/n] ")
+        session.confirm(call_id, is_agreed)
+        if is_agreed:
+            session.tool_result(call_id)
+    elif _is_allowed("let it happen? [Y/n] "):
+        session.tool_result(call_id)
+    else:
+        session.tool_result(call_id, "refused", "The player does not want that.")
 
 
 async def _approach(session: Session) -> None:
@@ -98,11 +108,11 @@ async def _close(world: World) -> None:
     await world.close()
 
 
-def _is_allowed() -> bool:
+def _is_allowed(question: str) -> bool:
     """Asks whoever types; without a terminal everything is accepted."""
     if not sys.stdin.isatty():
         return True
-    return _read("  let it happen? [Y/n] ").casefold() not in ("n", "no")
+    return _read(f"  {question}").casefold() not in ("n", "no")
 
 
 def _read(prompt: str) -> str:

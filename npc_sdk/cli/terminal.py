@@ -10,8 +10,10 @@ from rich.live import Live
 from rich.text import Text
 
 from npc_sdk.cli.assembly import Progress
-from npc_sdk.events import Event, ReplyFailed, ReplyFinished, Sentence, TextDelta, ToolSettled
+from npc_sdk.events import Emote, Event, ReplyFailed, ReplyFinished, Sentence, TextDelta, ToolSettled
 from npc_sdk.messages import FunctionCall
+
+_SPEECH = "not bold default"
 
 
 class Terminal:
@@ -20,20 +22,23 @@ class Terminal:
     def __init__(self, name: str, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
         self._name = name
-        self._said = ""
+        self._said = Text(style=_SPEECH)
         self._live: Live | None = None
 
     def show(self, event: Event) -> None:
         """Shows one event of a reply; what was said until then stays on the screen."""
         if isinstance(event, TextDelta):
             self._grow(event.text)
+        elif isinstance(event, Emote):
+            shown = event.text if self.console.is_terminal else f"*{event.text}*"
+            self._grow(f" {shown} ", "italic")
         elif not isinstance(event, Sentence):  # a sentence brings no words that were not shown already
             self.settle()
             self._tell(event)
 
     def say(self, text: str) -> None:
         """A whole stretch of speech at once."""
-        self._said = text
+        self._said.append(text)
         self.settle()
 
     def call(self, call: FunctionCall) -> None:
@@ -47,13 +52,14 @@ class Terminal:
         if self._live is not None:
             self._live.stop()
             self._live = None
-        if self._said.strip():
+        if self._said.plain.strip():
             self.console.print(self._speech())
-        self._said = ""
+        self._said = Text(style=_SPEECH)
 
-    def _grow(self, piece: str) -> None:
+    def _grow(self, piece: str, style: str = "") -> None:
         """Redraws the stretch while it grows; piped output waits for the whole of it."""
-        self._said += piece
+        is_set_off = self._said.plain[-1:] in ("", " ")
+        self._said.append(piece.lstrip(" ") if is_set_off else piece, style)
         if not self.console.is_terminal:
             return
         if self._live is None:
@@ -74,7 +80,9 @@ class Terminal:
             self.console.print(Text(f"  {event.error}", style="bold red"))
 
     def _speech(self) -> Text:
-        return Text(f"{self._name}: ", style="bold bright_cyan").append(self._said.strip(), style="not bold default")
+        said = self._said.copy()
+        said.rstrip()
+        return Text.assemble((f"{self._name}: ", "bold bright_cyan"), said)
 
     def _corner(self, reply: ReplyFinished) -> None:
         tokens, timings = reply.usage.completion_tokens, reply.timings

@@ -6,8 +6,9 @@ personas/world/ holds what all share; every other folder is one character. Calle
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,9 +16,11 @@ from types import MappingProxyType
 from npc_sdk.errors import ContentError
 from npc_sdk.lore.entry import LoreEntry
 from npc_sdk.lore.read import link_problems, read_lore
-from npc_sdk.persona.load import PERSONA_FILE, WORLD_FILE, Reading, read_persona, read_world_file, tool_problems
+from npc_sdk.messages import ToolSpec
+from npc_sdk.persona.load import PERSONA_FILE, WORLD_FILE, Reading, read_persona, read_world_file
 from npc_sdk.persona.problem import raise_if_any
 from npc_sdk.persona.schema import Persona, WorldFile
+from npc_sdk.persona.tool_check import source_notes, tool_problems
 
 WORLD_FOLDER = "world"
 LORE_FOLDER = "lore"
@@ -37,27 +40,33 @@ class WorldContent:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found in a folder: content where there is no mistake, and every mistake."""
+    """What was found in a folder: content where there is no mistake, every mistake, and what only may be one."""
 
     content: WorldContent | None
     problems: tuple[ContentError, ...]
     npc_count: int = 0
     entry_count: int = 0
+    notes: tuple[ContentError, ...] = ()
 
 
-def load_world(folder: Path | str) -> WorldContent:
-    """Raises: ContentProblems with every mistake of every file."""
-    found = inspect_world(Path(folder))
+def load_world(folder: Path | str, tools: Sequence[ToolSpec] = ()) -> WorldContent:
+    """The content of a folder; tools are those that the game brings beside the ones of world.yaml.
+
+    Raises: ContentProblems with every mistake of every file, SettingsError for a tool of the game's that does not fit.
+    """
+    found = inspect_world(Path(folder), tools)
     raise_if_any(found.problems)
     assert found.content is not None, "a folder without mistakes has content"
     return found.content
 
 
-def inspect_world(root: Path) -> Inspection:
-    """Reads and checks a content folder without stopping at mistakes."""
+def inspect_world(root: Path, tools: Sequence[ToolSpec] = ()) -> Inspection:
+    """Reads and checks a content folder without stopping at mistakes in it. Raises: SettingsError, as load_world."""
     if not root.is_dir():
         return Inspection(None, (ContentError(f"there is no folder {str(root)!r}", path=root),))
     world = read_world_file(root / WORLD_FOLDER / WORLD_FILE)
+    if tools and world.value is not None:
+        world = dataclasses.replace(world, value=world.value.with_tools(tools))
     problems = list(world.problems)
     entries, wrong = read_lore(root / WORLD_FOLDER / LORE_FOLDER)
     problems += wrong
@@ -74,7 +83,8 @@ def inspect_world(root: Path) -> Inspection:
     content = None
     if not problems and world.value is not None:
         content = WorldContent(world.value, MappingProxyType(personas), tuple(entries), root)
-    return Inspection(content, tuple(problems), len(folders), len(entries))
+    notes = source_notes(world, personas.values())
+    return Inspection(content, tuple(problems), len(folders), len(entries), tuple(notes))
 
 
 def cast_folders(root: Path) -> tuple[list[Path], list[ContentError]]:
@@ -100,6 +110,6 @@ def inspect_persona(
     found = read_persona(folder / PERSONA_FILE)
     problems += found.problems
     if world is not None and world.value is not None:
-        problems += tool_problems(found, (tool.name for tool in world.value.tools))
+        problems += tool_problems(found, world.value)
     entries, wrong = read_lore(folder / LORE_FOLDER, owner=folder.name)
     return found, entries, problems + wrong

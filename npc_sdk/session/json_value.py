@@ -13,12 +13,12 @@ MAX_DEPTH = 8
 _INTEGERS = range(-(2**63), 2**64)  # what msgpack carries
 
 
-def copied_json(value: object, place: str, *, max_chars: int) -> JsonValue:
+def copied_json(value: object, place: str, *, max_chars: int, max_depth: int = MAX_DEPTH) -> JsonValue:
     """A copy that the game can no longer change, at most max_chars long as JSON.
 
     Raises: RequestError naming the place, where it is no JSON value or too large.
     """
-    copied = _copy(value, place, MAX_DEPTH)
+    copied = _copy(value, place, max_depth)
     text = json.dumps(copied, ensure_ascii=False)
     if not _is_utf8(text):
         raise RequestError(f"{place} holds half a character", hint="send text that can be written as UTF-8")
@@ -31,7 +31,7 @@ def copied_json(value: object, place: str, *, max_chars: int) -> JsonValue:
 
 def _copy(value: Any, place: str, depth: int) -> JsonValue:
     if isinstance(value, dict | list) and not depth:
-        raise RequestError(f"{place} is nested too deeply", hint=f"at most {MAX_DEPTH} levels are taken")
+        raise RequestError(f"{place} is nested too deeply", hint="write it with fewer levels")
     if isinstance(value, dict):
         return {_key(key, place): _copy(inner, f"{place}.{str(key)[:64]}", depth - 1) for key, inner in value.items()}
     if isinstance(value, list):

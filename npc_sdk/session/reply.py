@@ -7,77 +7,42 @@ what the game then refuses. Ends in exactly one terminal event, whatever happens
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from typing import Any
 
+from npc_sdk import events
 from npc_sdk.decoding.sentence import SentenceCutter
-from npc_sdk.decoding.stream_parser import Item, Speech, StreamParser
-from npc_sdk.engine.interface import EngineItem, Generated
-from npc_sdk.errors import DeadlineMissed, EngineCrashed, NpcError, ReplyTimeout
-from npc_sdk.events import (
-    Event,
-    FinishReason,
-    ReplyFailed,
-    ReplyFinished,
-    Sentence,
-    TextDelta,
-    Timings,
-    ToolCall,
-    ToolSettled,
-    Usage,
-)
+from npc_sdk.decoding.stream_parser import Emote, Item, Speech, StreamParser
+from npc_sdk.decoding.tool_formats.interface import MalformedCall, ParsedCall
+from npc_sdk.errors import EngineCrashed, NpcError
+from npc_sdk.events import Event, FinishReason, ReplyFailed, ReplyFinished, Sentence, TextDelta, ToolCall, ToolSettled
 from npc_sdk.messages import Message
-from npc_sdk.requests import GenerateRequest, Priority, Sampling
+from npc_sdk.session import structured
 from npc_sdk.session.call_desk import CallDesk, Case
+from npc_sdk.session.gate import Gate
+from npc_sdk.session.run import GRACE_S, Ask, RunCancelled, Runs, now_s
 from npc_sdk.session.scene import Draft, Scene
 from npc_sdk.session.turn import Round, exchange
-
-GRACE_S = 1.0  # for the engine to end a cancelled run by itself, which keeps the account of its tokens true
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What was said to the NPC and how it is to be answered. run_id is unique in the engine.
-
-    Units: timeout_s for the whole reply; start_by_s until its first token, None where it is never too late.
-    """
-
-    request_id: str
-    run_id: str
-    words: Message
-    player: str
-    sampling: Sampling
-    priority: Priority
-    timeout_s: float
-    start_by_s: float | None = None
-
-
-class _CancelledError(Exception):
-    """The reply was cancelled and the engine did not end its run within the grace."""
-
-
 class Reply:
-    """Driven by one consumer; cancel and desk.answer may come between its steps, from the same loop."""
+    """Driven by one consumer; cancel and what the desk is told may come between its steps, from the same loop."""
 
     def __init__(self, scene: Scene, ask: Ask, call_ids: Iterator[str]) -> None:
         self.ask = ask
-        self.desk = CallDesk(scene.belt, call_ids)
+        self._gate = Gate(scene, ask.tool_choice)
+        self.desk = CallDesk(self._gate, call_ids, scene.settings)
         self._scene = scene
+        self._runs = Runs(scene, ask)
         self._rounds: list[Round] = []
         self._cutter = SentenceCutter()
         self._sentence_count = 0
-        self._runs: list[Generated] = []
-        self._finish_reason: FinishReason = "stop"
-        self._is_cancelled = False
-        self._run_id: str | None = None
-        self._waiting: asyncio.Timeout | None = None
-        self._started_s = 0.0
-        self._deadline_s = 0.0
-        self._first_token_s: float | None = None
+        self._is_limited = False
 
     @property
     def text(self) -> str:
@@ -91,26 +56,20 @@ class Reply:
 
     def cancel(self) -> None:
         """Ends the reply as cancelled, also one that has not begun. After its end this changes nothing."""
-        if self._is_cancelled:
-            return
-        self._is_cancelled = True
-        self.desk.abandon("the reply was cancelled")
-        if self._run_id is not None:
-            self._scene.engine.cancel(self._run_id)
-            self._deadline_s = min(self._deadline_s, _now() + GRACE_S)
-        if self._waiting is not None and not self._waiting.expired():
-            self._waiting.reschedule(self._deadline_s)
+        if not self._runs.is_cancelled:
+            self.desk.abandon("the reply was cancelled")
+            self._runs.cancel()
 
     async def events(self, history: Sequence[Message]) -> AsyncGenerator[Event, None]:
         """All events, the last of them terminal. Closing the iterator early stops the engine."""
-        self._started_s = _now()
-        self._deadline_s = self._started_s + self.ask.timeout_s
+        self._runs.begin()
         failure: NpcError | None = None
         try:
-            async with aclosing(self._speak(history)) as spoken:
-                async for event in spoken:
-                    yield event
-        except _CancelledError:
+            if not self._runs.is_cancelled:
+                async with aclosing(self._answer(history)) as answered:
+                    async for event in answered:
+                        yield event
+        except RunCancelled:
             log.debug("reply %s: the engine did not stop within %g s", self.ask.request_id, GRACE_S)
         except NpcError as exc:
             failure = exc
@@ -123,122 +82,87 @@ class Reply:
             yield self._tell(case)
         yield self._terminal(failure)
 
+    def _answer(self, history: Sequence[Message]) -> AsyncGenerator[Event, None]:
+        schema: Mapping[str, Any] | None = self.ask.json_schema
+        if schema is not None:
+            return structured.write(self._scene, self.ask, self._runs, schema, history)
+        return self._speak(history)
+
     async def _speak(self, history: Sequence[Message]) -> AsyncGenerator[Event, None]:
-        """Rounds until one ends without calls, or as many as are allowed."""
-        if self._is_cancelled:
-            return
+        """Rounds until one ends without calls, or as many as are allowed; then one that may only speak."""
         draft = self._scene.draft(self.ask.words, player=self.ask.player, history=history)
-        limit = self._scene.settings.tool_rounds
-        for number in range(limit + 1):
-            a_round = Round(has_tools=number < limit)
+        while not self._runs.is_cancelled:
+            a_round = Round(has_tools=self._may_call())
             for step in (self._run, self._settle):
-                async with aclosing(step(a_round, draft)) as events:
-                    async for event in events:
+                async with aclosing(step(a_round, draft)) as told:
+                    async for event in told:
                         yield event
-            if self._is_cancelled or not a_round.cases:
+            if not a_round.cases or not a_round.has_tools:
                 break
-        if limit and number == limit:
-            self._finish_reason = "tool_limit"
+        has_called = any(a_round.cases and a_round.has_tools for a_round in self._rounds)
+        self._is_limited = has_called and not self._rounds[-1].has_tools
+
+    def _may_call(self) -> bool:
+        """Whether another round may call: each of the reply's and, of those that only went wrong, a few."""
+        settings = self._scene.settings
+        faults = sum(a_round.is_fault for a_round in self._rounds)
+        is_left = len(self._rounds) < settings.tool_rounds and faults <= settings.repair_rounds
+        return is_left and self.ask.tool_choice != "none"
 
     async def _run(self, a_round: Round, draft: Draft) -> AsyncGenerator[Event, None]:
         """One run of the model, heard until it ends or speaks on after a call."""
-        request = self._request(a_round, draft)
+        said = [message for before in self._rounds for message in before.messages()]
+        prompt = self._scene.compile(draft, rounds=said, reply_tokens=self.ask.sampling.max_new_tokens)
+        constraint = self._gate.begin(prompt.heard, has_tools=a_round.has_tools, is_first=not self._rounds)
         parser = StreamParser(self._scene.tool_format, is_continuing=bool(self.text))
         self._rounds.append(a_round)
-        self._run_id = request.request_id
-        stream = self._scene.engine.stream(request)
-        try:
-            while not isinstance(item := await self._next(stream), Generated):
-                for event in self._hear(parser.feed(item.text), a_round):
+        async with aclosing(self._runs.text(prompt, constraint, has_tools=a_round.has_tools)) as pieces:
+            async for piece in pieces:
+                for event in self._hear(parser.feed(piece), a_round):
                     yield event
-        finally:
-            self._run_id = None
-            await _close(stream)
-        self._runs.append(item)
-        self._finish_reason = item.finish_reason
         for event in self._hear(parser.finish(), a_round):
             yield event
-        if not self._is_cancelled:
+        if not self._runs.is_cancelled:
             for event in self._sentences(self._cutter.finish()):
                 yield event
 
-    def _request(self, a_round: Round, draft: Draft) -> GenerateRequest:
-        """Raises: PromptTooLong, ReplyTimeout, DeadlineMissed."""
-        left_s = self._deadline_s - _now()
-        if left_s <= 0:
-            raise self._overdue()
-        start_by_s = self._start_by_s()
-        prompt = self._scene.compile(
-            draft,
-            rounds=[message for before in self._rounds for message in before.messages()],
-            tools=None if a_round.has_tools else (),
-            reply_tokens=self.ask.sampling.max_new_tokens,
-        )
-        return GenerateRequest(
-            request_id=f"{self.ask.run_id}/{len(self._rounds)}",
-            segments=prompt.segments,
-            messages=prompt.messages,
-            tools=prompt.tools,
-            sampling=self.ask.sampling,
-            priority=self.ask.priority,
-            deadline_s=left_s,
-            start_by_s=start_by_s,
-            bulk_segments=prompt.bulk_segments,
-            npc_id=self._scene.npc_id,
-        )
-
-    def _start_by_s(self) -> float | None:
-        """What is left until the first word must come; None once it has. Raises: DeadlineMissed."""
-        if self.ask.start_by_s is None or self._rounds:
-            return None
-        left_s = self._started_s + self.ask.start_by_s - _now()
-        if left_s <= 0:
-            message = f"no first word within {self.ask.start_by_s:g} s"
-            raise DeadlineMissed(message, hint="too late to be said; nothing was")
-        return left_s
-
-    async def _next(self, stream: AsyncIterator[EngineItem]) -> EngineItem:
-        """The engine's next item. Raises: ReplyTimeout, EngineCrashed, _CancelledError."""
-        try:
-            async with asyncio.timeout_at(self._deadline_s) as self._waiting:
-                return await anext(stream)
-        except TimeoutError:
-            if self._waiting is None or not self._waiting.expired():
-                raise
-            raise (_CancelledError() if self._is_cancelled else self._overdue()) from None
-        except StopAsyncIteration:
-            raise EngineCrashed("the engine's stream ended without a last item", hint="ask again") from None
-        finally:
-            self._waiting = None
-
     def _hear(self, items: Iterable[Item], a_round: Round) -> Iterator[Event]:
         """Events for what the model wrote. Mutates: the round."""
-        if self._first_token_s is None:
-            self._first_token_s = _now() - self._started_s
         for item in items:
-            if a_round.is_cut or self._is_cancelled:
+            if a_round.is_cut or self._runs.is_cancelled:
                 return
-            if not isinstance(item, Speech):
-                yield from self._sentences(self._cutter.finish())
-                if self._is_cancelled:  # while the sentence was with the game
-                    return
-                case = self.desk.open(item, place=len(a_round.cases), has_tools=a_round.has_tools)
-                a_round.cases.append(case)
-                yield self._opened(case)
-            elif a_round.cases and a_round.has_tools:
-                a_round.is_cut = True
-                if self._run_id is not None:
-                    self._scene.engine.cancel(self._run_id)
-            else:
-                a_round.text += item.text
-                yield TextDelta(self.ask.request_id, item.text)
-                yield from self._sentences(self._cutter.feed(item.text))
+            match item:
+                case ParsedCall() | MalformedCall():
+                    yield from self._called(item, a_round)
+                case _ if a_round.cases and a_round.has_tools:
+                    a_round.is_cut = True
+                    self._runs.stop()
+                case Speech(text=text):
+                    a_round.say(text)
+                    yield TextDelta(self.ask.request_id, text)
+                    yield from self._sentences(self._cutter.feed(text))
+                case Emote(text=text, kind=kind):
+                    a_round.show(item)
+                    yield events.Emote(self.ask.request_id, text, kind)
 
-    def _opened(self, case: Case) -> Event:
-        """A call for the game, or the end of one that is not for it."""
-        if case.result is not None or case.call is None:
-            return self._tell(case)
-        return ToolCall(self.ask.request_id, case.call)
+    def _called(self, item: ParsedCall | MalformedCall, a_round: Round) -> Iterator[Event]:
+        """A call ends the sentence before it; one that cannot be is told at once."""
+        yield from self._sentences(self._cutter.finish())
+        if self._runs.is_cancelled:  # while the sentence was with the game
+            return
+        case = self.desk.open(item, place=len(a_round.cases))
+        a_round.cases.append(case)
+        if case.result is not None:
+            yield self._tell(case)
+        yield from self._put(a_round)
+
+    def _put(self, a_round: Round) -> Iterator[Event]:
+        """The calls whose turn it is, for the game, and those that can no longer be."""
+        for case in self.desk.put(a_round.cases):
+            if case.result is None and case.call is not None:
+                yield ToolCall(self.ask.request_id, case.call, needs_confirmation=not case.is_agreed)
+            else:
+                yield self._tell(case)
 
     def _sentences(self, texts: Iterable[str]) -> Iterator[Event]:
         for text in texts:
@@ -248,20 +172,24 @@ class Reply:
     async def _settle(self, a_round: Round, _draft: Draft) -> AsyncGenerator[Event, None]:
         """Waits for the game's answer to each call of the round, in their order."""
         for case in a_round.cases:
-            if case.is_told:
-                continue
-            try:
-                async with asyncio.timeout_at(min(self._tool_deadline_s(case), self._deadline_s)):
-                    await case.settled.wait()
-            except TimeoutError:
-                if case.result is None and _now() >= self._deadline_s:
-                    raise self._overdue() from None
-            if case.result is None:
-                case.settle("timeout", "the game did not answer in time")
-            yield self._tell(case)
+            for event in self._put(a_round):
+                yield event
+            if not case.is_told:
+                await self._settled(case)
+                yield self._tell(case)
 
-    def _tool_deadline_s(self, case: Case) -> float:
-        return case.asked_s + self._scene.settings.tool_timeout_s
+    async def _settled(self, case: Case) -> None:
+        """Waits until a call has its answer, or is too late for one. Raises: ReplyTimeout."""
+        while case.result is None:
+            case.news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(min(case.due_s, self._runs.deadline_s)):
+                    await case.news.wait()
+            if case.result is None and now_s() >= self._runs.deadline_s:
+                raise self._runs.overdue()
+            if case.result is None and now_s() >= case.due_s:
+                late = "the game did not answer in time" if case.is_agreed else "the player did not answer in time"
+                case.settle("timeout", late)
 
     def _tell(self, case: Case) -> ToolSettled:
         """Mutates: the case is told."""
@@ -269,36 +197,13 @@ class Reply:
         case.is_told = True
         return ToolSettled(self.ask.request_id, case.result)
 
-    def _overdue(self) -> ReplyTimeout:
-        return ReplyTimeout(f"the reply took longer than {self.ask.timeout_s:g} s", hint="ask again, or give it longer")
-
     def _terminal(self, failure: NpcError | None) -> Event:
-        if failure is not None and not self._is_cancelled:
+        if failure is not None and not self._runs.is_cancelled:
             return ReplyFailed(self.ask.request_id, failure, self.text)
-        reason: FinishReason = "cancelled" if self._is_cancelled else self._finish_reason
-        usage = sum((run.usage for run in self._runs), Usage())
-        return ReplyFinished(self.ask.request_id, self.text, reason, usage, self._timings())
-
-    def _timings(self) -> Timings:
-        """Queue, prefill and first token are the first round's: what the player waited for. Decoding is all rounds'."""
-        first = self._runs[0].timings if self._runs else Timings()
-        return Timings(
-            queued_s=first.queued_s,
-            prefill_s=first.prefill_s,
-            first_token_s=self._first_token_s or 0.0,
-            decode_s=sum(run.timings.decode_s for run in self._runs),
-            total_s=_now() - self._started_s,
-        )
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def _close(stream: AsyncIterator[EngineItem]) -> None:
-    """Cancels what is left of a run."""
-    if isinstance(stream, AsyncGenerator):
-        await stream.aclose()
+        reason: FinishReason = "cancelled" if self._runs.is_cancelled else self._runs.finish_reason
+        if reason != "cancelled" and self._is_limited:
+            reason = "tool_limit"
+        return ReplyFinished(self.ask.request_id, self.text, reason, self._runs.usage, self._runs.timings)
 
 
 def _crash(exc: Exception) -> EngineCrashed:

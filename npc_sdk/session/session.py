@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Literal
+from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from npc_sdk.errors import DuplicateRequest, NpcError, RequestError, UnknownRequest, UnknownSession, Unsupported
@@ -18,8 +18,12 @@ from npc_sdk.events import Event, ReplyFailed, ReplyFinished
 from npc_sdk.messages import ImagePart, JsonValue, Message
 from npc_sdk.requests import Priority, Sampling
 from npc_sdk.session.ahead import Ahead, Guess
-from npc_sdk.session.reply import Ask, Reply
+from npc_sdk.session.call_desk import CallDesk
+from npc_sdk.session.gate import choice_fault
+from npc_sdk.session.reply import Reply
+from npc_sdk.session.run import Ask
 from npc_sdk.session.scene import Scene
+from npc_sdk.session.structured import schema_fault
 
 MAX_WORDS_CHARS = 8000
 MAX_EXCHANGES = 128  # more than any window of these models holds
@@ -40,6 +44,7 @@ class Session:
         self._typed = ""
         self._replies: WeakValueDictionary[str, Reply] = WeakValueDictionary()
         self._running: Reply | None = None
+        self._desk: CallDesk | None = None  # the last reply's, which knows an answer that comes twice
         self._call_ids = (f"call-{number}" for number in itertools.count(1))
         self._is_closed = False
 
@@ -58,9 +63,13 @@ class Session:
         timeout_s: float | None = None,
         start_by_s: float | None = None,
         sampling: Sampling | None = None,
+        tool_choice: str = "auto",
+        json_schema: Mapping[str, Any] | None = None,
     ) -> AsyncGenerator[Event, None]:
         """The events of the NPC's reply, the last of them ReplyFinished or ReplyFailed; begins when first awaited.
 
+        tool_choice: "none" lets the NPC speak only, "required" or a tool's name has it call before all else. With
+        json_schema it says nothing: the reply is one Structured value, which nobody hears and no history keeps.
         Units: timeout_s for the whole reply, waiting for the game included; start_by_s for its first word, without
         which it fails with DeadlineMissed. Closing the iterator early stops the reply.
         """
@@ -74,6 +83,8 @@ class Session:
             priority=priority,
             timeout_s=self._scene.settings.reply_timeout_s if timeout_s is None else timeout_s,
             start_by_s=start_by_s,
+            tool_choice=tool_choice,
+            json_schema=json_schema,
         )
         reply = Reply(self._scene, ask, self._call_ids)
         is_known = request_id in self._replies
@@ -101,11 +112,19 @@ class Session:
     ) -> None:
         """The game's answer to a ToolCall; content is the outcome or the reason, for the NPC to read.
 
-        Raises: UnknownRequest for a call that is not open, RequestError for content that cannot be used.
+        The same answer once more changes nothing.
+        Raises: UnknownRequest for a call that is not open, RequestError for content that cannot be used, or where the
+        player has not agreed yet.
         """
-        if self._running is None:
-            raise UnknownRequest(f"no call {call_id!r} is open", hint="it was never made, or is settled already")
-        self._running.desk.answer(call_id, status, content)
+        self._last_desk(call_id).answer(call_id, status, content)
+
+    def confirm(self, call_id: str, is_agreed: bool, reason: str = "") -> None:
+        """The player's answer to a ToolCall that needs_confirmation. Declined, it is settled as refused.
+
+        Agreed, the game does it and answers with tool_result.
+        Raises: UnknownRequest for a call that is not open, RequestError for one that needs no confirmation.
+        """
+        self._last_desk(call_id).confirm(call_id, is_agreed, reason)
 
     def cancel(self, request_id: str) -> None:
         """Ends a reply with finish_reason "cancelled". One that has ended, or was never asked for, is left alone."""
@@ -125,7 +144,7 @@ class Session:
         if fault is not None:
             yield ReplyFailed(reply.ask.request_id, fault)
             return
-        self._running = reply
+        self._running, self._desk = reply, reply.desk
         self._typed = ""
         self._ahead.stop(self.session_id)
         try:
@@ -138,6 +157,12 @@ class Session:
                     yield event
         finally:
             self._end(reply)
+
+    def _last_desk(self, call_id: str) -> CallDesk:
+        """Raises: UnknownRequest."""
+        if self._desk is None:
+            raise UnknownRequest(f"no call {call_id!r} is open", hint="it was never made, or is settled already")
+        return self._desk
 
     def _end(self, reply: Reply) -> None:
         """Remembers the exchange and frees the session, once."""
@@ -173,7 +198,15 @@ class Session:
             return RequestError(f"start_by_s is {ask.start_by_s!r}", hint="give more than 0 seconds")
         if ask.words.images and not self._scene.engine.info.has_vision:
             return Unsupported(f"the model {self._scene.engine.info.name!r} cannot see", hint="send words only")
-        return _words_fault(ask.words.text)
+        return _words_fault(ask.words.text) or self._form_fault(ask)
+
+    def _form_fault(self, ask: Ask) -> NpcError | None:
+        """Why an answer of this form cannot be given."""
+        if ask.json_schema is None:
+            return choice_fault(self._scene, ask.tool_choice)
+        if ask.tool_choice not in ("auto", "none"):
+            return RequestError(f"tool_choice is {ask.tool_choice!r} beside a json_schema", hint="ask for one of both")
+        return schema_fault(ask.json_schema)
 
 
 def _words_fault(text: str) -> NpcError | None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from npc_sdk.engine.interface import Engine, EngineInfo
 from npc_sdk.engine.stats import CacheStats, EngineStats, RequestStats
 from npc_sdk.errors import EngineCrashed, RequestError, UnknownNpc, UnknownRequest, UnknownSession
 from npc_sdk.events import (
+    Emote,
     Event,
     ReplyFailed,
     ReplyFinished,
     Sentence,
+    Structured,
     TextDelta,
     Timings,
     ToolCall,
@@ -43,7 +46,10 @@ class FakeEngine:
 
 @dataclass
 class FakeSession:
-    """The words choose the behaviour: slow, deaf, crash, silent, tool, huge, bad-json; everything else is echoed."""
+    """The words choose the behaviour: slow, deaf, crash, silent, tool, pay, emote …; everything else is echoed.
+
+    Asked for a structured reply, it hands back the schema.
+    """
 
     session_id: str
     npc_id: str
@@ -54,6 +60,8 @@ class FakeSession:
     typed: list[str] = field(default_factory=list)
     approaches: int = 0
     start_by_s: float | None = None
+    tool_choice: str = ""
+    confirmed: list[tuple[str, bool, str]] = field(default_factory=list)
 
     def approach(self) -> None:
         self.approaches += 1
@@ -70,9 +78,15 @@ class FakeSession:
         priority: Priority = Priority.PLAYER,
         timeout_s: float | None = None,
         start_by_s: float | None = None,
+        tool_choice: str = "auto",
+        json_schema: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Event]:
         assert request_id is not None
-        self.start_by_s = start_by_s
+        self.start_by_s, self.tool_choice = start_by_s, tool_choice
+        if json_schema is not None:
+            yield Structured(request_id, dict(json_schema))
+            yield ReplyFinished(request_id, "", "stop")
+            return
         assert timeout_s is not None
         self.heard.append((text, images, priority))
         if self.running:
@@ -89,6 +103,7 @@ class FakeSession:
         yield TextDelta(request_id, text)
         finished = ReplyFinished(request_id, text, "stop", Usage(3, 2, 1), Timings(total_s=0.5))
         events: dict[str, list[Event]] = {
+            "emote": [Emote(request_id, "smiles", "action"), Emote(request_id, "happy", "emotion"), finished],
             "engine": [ReplyFailed(request_id, EngineCrashed("The model fell over"), text)],
             "huge": [TextDelta(request_id, "x" * 100_000), finished],
             "huge-end": [ReplyFinished(request_id, "x" * 100_000, "stop")],
@@ -103,18 +118,18 @@ class FakeSession:
             await asyncio.sleep(60)
         elif text == "crash":
             raise ValueError("the fake broke")
-        elif text == "tool":
-            async for event in self._use_tool(request_id):
+        elif text in ("tool", "pay"):
+            async for event in self._use_tool(request_id, needs_confirmation=text == "pay"):
                 yield event
         else:
             for event in events.get(text, [Sentence(request_id, 0, text), finished]):
                 yield event
                 await asyncio.sleep(0)
 
-    async def _use_tool(self, request_id: str) -> AsyncIterator[Event]:
+    async def _use_tool(self, request_id: str, *, needs_confirmation: bool) -> AsyncIterator[Event]:
         call = FunctionCall(f"call-{len(self.heard)}", "give_item", {"item": "rope", "count": 2})
         self.answers[call.call_id] = asyncio.get_running_loop().create_future()
-        yield ToolCall(request_id, call)
+        yield ToolCall(request_id, call, needs_confirmation)
         result = await self.answers[call.call_id]
         yield ToolSettled(request_id, result)
         yield ReplyFinished(request_id, str(result.content), "stop")
@@ -123,6 +138,13 @@ class FakeSession:
         if call_id not in self.answers or self.answers[call_id].done():
             raise UnknownRequest(f"call_id {call_id!r} is not open")
         self.answers[call_id].set_result(ToolResult(call_id, "give_item", status, content))  # type: ignore[arg-type]
+
+    def confirm(self, call_id: str, is_agreed: bool, reason: str = "") -> None:
+        if call_id not in self.answers or self.answers[call_id].done():
+            raise UnknownRequest(f"call_id {call_id!r} is not open")
+        self.confirmed.append((call_id, is_agreed, reason))
+        if not is_agreed:
+            self.tool_result(call_id, "refused", reason or "declined")
 
     def cancel(self, request_id: str) -> None:
         if request_id not in self.running:

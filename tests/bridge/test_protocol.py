@@ -96,6 +96,10 @@ EVENTS: list[events.Event] = [
     events.TextDelta("q", "Hm."),
     events.Sentence("q", 2, "Hm."),
     events.ToolCall("q", FunctionCall("c", "give", {"n": 1, "deep": {"x": [None, 1.5]}})),
+    events.ToolCall("q", FunctionCall("c", "pay", {}), needs_confirmation=True),
+    events.Emote("q", "smiles", "action"),
+    events.Structured("q", {"title": None, "reward": [1, 2.5]}),
+    events.Structured("q", None),
     events.ToolSettled("q", ToolResult("c", "give", "timeout", None)),
     events.ReplyFinished("q", "Hm.", "tool_limit", events.Usage(5, 4, 3), events.Timings(1.0, 2.0, 3.0, 4.0, 5.0)),
 ]

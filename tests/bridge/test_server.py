@@ -17,6 +17,7 @@ from .fakes import FakeWorld
 async def test_welcome_names_cast_limits_and_capabilities(raw: RawClient) -> None:
     welcome = await raw.hello()
     can = ("tools", "state", "approach", "typing", "frame", "stats", "start_by")
+    can += ("tool_choice", "structured", "emotes", "confirm")
     assert (welcome.ref, welcome.protocol, welcome.capabilities) == (1, 1, can)
     assert [(npc.npc_id, npc.name) for npc in welcome.npcs] == [("mara", "Mara"), ("brom", "Brom")]
     assert welcome.limits == FAST
@@ -45,10 +46,11 @@ async def test_strangers_are_told_what_is_wrong(raw: RawClient, message: wire.As
         (wire.Talk(ref=2, npc_id="cursed"), "engine"),
         (wire.Cancel(ref=2, request_id="never"), "unknown_request"),
         (wire.ToolResult(ref=2, session_id="never", call_id="c"), "unknown_session"),
+        (wire.Confirm(ref=2, session_id="never", call_id="c", is_agreed=True), "unknown_session"),
         (wire.Leave(ref=2, session_id="never"), "unknown_session"),
         (wire.State(ref=2, values={"forbidden": 1}), "bad_request"),
     ],
-    ids=["npc", "world-bug", "request", "session", "leave", "state"],
+    ids=["npc", "world-bug", "request", "session", "confirm", "leave", "state"],
 )
 async def test_what_does_not_exist_is_an_error_with_the_ref(raw: RawClient, message: wire.Asked, code: str) -> None:
     await raw.hello()

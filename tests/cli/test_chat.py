@@ -17,7 +17,7 @@ from npc_sdk.cli.terminal import Terminal, loading
 from npc_sdk.engine.interface import Engine
 from npc_sdk.engine.scripted import ScriptedEngine
 from npc_sdk.errors import EngineCrashed
-from npc_sdk.events import ReplyFailed, Sentence, TextDelta
+from npc_sdk.events import Emote, ReplyFailed, Sentence, TextDelta
 from npc_sdk.messages import FunctionCall
 from npc_sdk.requests import GenerateRequest, Sampling
 from npc_sdk.settings import SessionSettings, Settings, bundled_personas
@@ -48,6 +48,58 @@ async def test_person_decides_about_each_act(answer: str, status: str, monkeypat
     assert "Pip asks for follow_player()" in out.getvalue()
     assert f"follow_player {status}" in out.getvalue()
     assert "Pip: There." in out.getvalue()
+
+
+SHY = {
+    "world/world.yaml": "name: Alderwick\ntools:\n  - {name: follow_player, description: Follow., confirm: true}\n",
+    "pip/persona.yaml": "name: Pip\nrole: a child\nvoice: {style: cheeky}\ntools: [follow_player]\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown_as"), [("y", "accepted"), ("n", "refused: the player declined")], ids=["agrees", "declines"]
+)
+async def test_a_person_is_asked_once_whether_they_agree(
+    answer: str, shown_as: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, text in SHY.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    questions: list[str] = []
+
+    def decide(question: str) -> str:
+        questions.append(question)
+        return answer
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", decide)
+    world = World.load(tmp_path, ScriptedEngine([CALL, "There."]))
+    shown, out = terminal()
+    await chat._reply(world.talk("pip"), "Come with me.", shown)
+    await world.close()
+    assert [question.strip() for question in questions] == ["do you agree? [Y/n]"]
+    assert f"follow_player {shown_as}" in out.getvalue()
+    assert "Pip: There." in out.getvalue()
+
+
+EMOTES = (Emote("r", "grins", "action"), TextDelta("r", "Catch me "), Emote("r", "runs", "action"), TextDelta("r", "!"))
+
+
+def test_what_is_shown_is_in_italics_on_a_terminal() -> None:
+    shown, out = terminal(force_terminal=True)
+    for event in EMOTES:
+        shown.show(event)
+    shown.settle()
+    assert "\x1b[3;39mgrins" in out.getvalue()
+    assert "\x1b[39mCatch me" in out.getvalue()
+
+
+def test_what_is_shown_has_asterisks_where_there_are_no_italics() -> None:
+    shown, out = terminal()
+    for event in EMOTES:
+        shown.show(event)
+    shown.settle()
+    assert out.getvalue() == "Pip: *grins* Catch me *runs* !\n"
 
 
 async def test_a_person_may_think_longer_than_a_game(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,4 +125,7 @@ def test_prompt_shows_the_text_and_why_each_part_is_in_or_out(tmp_path: Path) ->
     rows = [line.split() for line in account.splitlines()]
     assert any(row[:2] == ["lore", "places.the-old-mill"] and "in" in row for row in rows)
     assert any(row[:2] == ["lore", "people.pip"] and "out" in row for row in rows)
+    acts = {row[1]: row[-1] for row in rows if row[:1] == ["call"]}
+    assert acts["start_quest"] == "state.open_quests"
+    assert "give_item" not in acts, "the state names what she holds"
     assert "kept for the reply" in account

@@ -20,6 +20,7 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_defaults_need_no_file() -> None:
     loaded = Settings.load(environ={})
     assert (loaded.session.tool_rounds, loaded.session.tool_timeout_s) == (4, 20)
+    assert (loaded.session.repair_rounds, loaded.session.confirm_timeout_s) == (1, 60)
     assert (loaded.session.reply_timeout_s, loaded.session.reply_tokens, loaded.session.lore_limit) == (
         120,
         160,

@@ -129,6 +129,10 @@ def settled(events: Sequence[Event]) -> list[tuple[str, str]]:
     return [(event.result.name, event.result.status) for event in events if isinstance(event, ToolSettled)]
 
 
+def prompt_of(request: GenerateRequest) -> str:
+    return "".join(segment.text for segment in request.segments)
+
+
 class RawEngine:
     """Streams whatever items yields, broken rules included; remembers which runs were closed and cancelled."""
 

@@ -17,10 +17,7 @@ from npc_sdk.session.scene import last_sentence
 from npc_sdk.session.session import MAX_EXCHANGES, MAX_WORDS_CHARS, TRIM_EXCHANGES
 
 from .stage import GIVE, call, end_of, failure_of, hear, make_session, make_world, settled
-
-
-def prompt(request: GenerateRequest) -> str:
-    return "".join(segment.text for segment in request.segments)
+from .stage import prompt_of as prompt
 
 
 def passages(request: GenerateRequest) -> tuple[str, ...]:
@@ -204,7 +201,7 @@ async def test_a_call_that_the_player_typed_never_acts() -> None:
     session, engine = make_session(lambda _request: "No tricks.")
     events = await hear(session, f"Say this: {GIVE}")
     assert settled(events) == []
-    assert engine.requests[0].messages[-1].text.endswith(GIVE)
+    assert "<toolcall>" not in engine.requests[0].messages[-1].text
     assert prompt(engine.requests[0]).count("<toolcall>") == 0
 
 

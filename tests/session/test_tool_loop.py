@@ -9,7 +9,8 @@ import pytest
 from npc_sdk.errors import RequestError, UnknownRequest
 from npc_sdk.events import Sentence, TextDelta, ToolCall, ToolSettled, Usage
 from npc_sdk.messages import ToolResult
-from npc_sdk.session.call_desk import MAX_CALLS_A_ROUND, UNREADABLE
+from npc_sdk.requests import MAX_CALLS_A_RUN
+from npc_sdk.session.call_desk import UNREADABLE
 
 from .stage import GIVE, accept, call, end_of, failure_of, hear, ignore, make_session, refuse, settled
 
@@ -51,8 +52,8 @@ async def test_a_game_that_does_not_answer_times_out() -> None:
     assert len(engine.requests) == 2
 
 
-async def test_a_late_or_second_or_unknown_answer_is_refused() -> None:
-    session, _ = make_session([GIVE, GIVE.replace("sword", "axe"), "Done."], tool_timeout_s=0.02)
+async def test_a_late_or_second_or_unknown_answer_is_refused_and_the_same_one_again_is_not() -> None:
+    session, _ = make_session([GIVE, GIVE.replace("sword", "axe"), "Done.", "Aye."], tool_timeout_s=0.02)
     with pytest.raises(UnknownRequest, match="call-1"):
         session.tool_result("call-1")
     async for event in session.say("Hello"):
@@ -61,12 +62,17 @@ async def test_a_late_or_second_or_unknown_answer_is_refused() -> None:
                 session.tool_result(event.result.call_id)
         if isinstance(event, ToolCall) and event.call.call_id == "call-2":
             session.tool_result("call-2", "refused")
+            session.tool_result("call-2", "refused")
             with pytest.raises(UnknownRequest):
                 session.tool_result("call-2", "accepted")
             with pytest.raises(UnknownRequest):
                 session.tool_result("call-9")
+    session.tool_result("call-2", "refused")
     with pytest.raises(UnknownRequest):
         session.tool_result("call-2")
+    assert settled(await hear(session, "Again?")) == [], "only a session's last reply is remembered"
+    with pytest.raises(UnknownRequest):
+        session.tool_result("call-2", "refused")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +146,8 @@ async def test_at_the_limit_tools_are_withheld_and_the_last_round_only_speaks() 
     assert end_of(events).finish_reason == "tool_limit"
     assert end_of(events).text == "Enough. Bye."
     assert [bool(request.tools) for request in engine.requests] == [True, True, False]
-    assert "<tool>" not in "".join(segment.text for segment in engine.requests[2].segments)
+    declared = [segment.text.count("<tool>") for segment in engine.requests[2].segments]
+    assert sum(declared) == 2, "they stay declared, so that the cached prefix holds"
 
 
 async def test_without_tool_rounds_no_tool_is_offered_and_none_reaches_the_game() -> None:
@@ -165,28 +172,12 @@ async def test_words_after_a_call_wait_for_the_game() -> None:
     assert "yours" not in str(engine.requests[1].messages)
 
 
-async def test_several_calls_are_settled_in_their_order_however_they_are_answered() -> None:
-    session, engine = make_session([GIVE + call("sell_item", item="axe", price=9), "Both."])
-    asked: list[str] = []
-    results: list[ToolResult] = []
-    async for event in session.say("Hello"):
-        if isinstance(event, ToolCall):
-            asked.append(event.call.call_id)
-            if len(asked) == 2:
-                session.tool_result(asked[1], "refused", "Too cheap.")
-                session.tool_result(asked[0])
-        if isinstance(event, ToolSettled):
-            results.append(event.result)
-    assert [(result.call_id, result.status) for result in results] == [(asked[0], "accepted"), (asked[1], "refused")]
-    assert [message.tool_result for message in engine.requests[1].messages[-2:]] == results
-
-
 async def test_more_calls_than_a_round_takes_are_invalid() -> None:
-    many = "".join(call(item=f"item {number}") for number in range(MAX_CALLS_A_ROUND + 2))
+    many = "".join(call(item=f"item {number}") for number in range(MAX_CALLS_A_RUN + 2))
     session, _ = make_session([many, "Phew."])
     events = await hear(session)
     assert [status for _, status in settled(events)].count("invalid") == 2
-    assert sum(isinstance(event, ToolCall) for event in events) == MAX_CALLS_A_ROUND
+    assert sum(isinstance(event, ToolCall) for event in events) == MAX_CALLS_A_RUN
 
 
 async def test_call_ids_are_unique_in_the_session() -> None:

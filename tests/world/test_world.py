@@ -174,6 +174,7 @@ async def test_closing_the_world_ends_replies_as_cancelled_and_closes_the_engine
 async def test_ten_lines_are_enough_to_talk_to_the_village() -> None:
     script = [("give_item accepted", "Take care of it."), ("", f"Here.\n{GIVE}")]
     world = npc_sdk.World.load(VILLAGE, npc_sdk.create_engine("scripted", script=script))
+    world.set_state({"holds": ["lantern"]}, "mara")
     mara = world.talk("mara", player="Robin")
     said = ""
     async for event in mara.say("Do you have any work for me?"):
