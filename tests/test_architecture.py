@@ -18,7 +18,9 @@ import npc_sdk
 ROOT = Path(__file__).parents[1]
 NOT_OURS = {"build", "dist", "runs", "shared"}  # made by tools, never part of the project
 PACKAGES = ("npc_sdk", "game_bridge", "samples")
-VALUES = {"npc_sdk.messages", "npc_sdk.events", "npc_sdk.requests", "npc_sdk.errors", "npc_sdk.settings"}
+VALUES = {
+    *(f"npc_sdk.{name}" for name in ("messages", "events", "requests", "errors", "settings", "tool", "type_hint"))
+}
 
 FLOORS = {
     **dict.fromkeys(VALUES, 0),
@@ -158,9 +160,10 @@ def test_importing_pulls_no_torch_in(name: str) -> None:
 
 
 PUBLIC = """
-BridgeError ContentError Engine EngineError Event FunctionCall ImagePart JsonValue Message NpcError Priority
-ReplyFailed ReplyFinished ReplyTimeout RequestError Sampling Sentence Session SessionSettings Settings SettingsError
-TextDelta Timings ToolCall ToolResult ToolSettled Usage World create_engine
+BridgeError ContentError Emote Engine EngineError Event FunctionCall ImagePart JsonValue Message NpcError Priority
+Refuse ReplyFailed ReplyFinished ReplyTimeout RequestError Sampling Sentence Session SessionSettings Settings
+SettingsError Structured TextDelta Timings ToolCall ToolResult ToolSettled ToolSpec Toolbox Usage World create_engine
+from_openai to_openai tool
 """
 
 

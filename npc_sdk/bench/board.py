@@ -118,6 +118,12 @@ class Board:
         if ratio.values:
             self.comparisons.append(Comparison(what, ratio, target))
 
+    def share(self, what: str, part: tuple[str, str], whole: tuple[str, str], most: float) -> None:
+        """Adds how much one figure is of another, run by run, and the most that it may be."""
+        ratio = paired_ratio(self.series(*part), self.series(*whole))
+        if ratio.values:
+            self.comparisons.append(Comparison(what, ratio, most, is_most=True))
+
     def limit(self, what: str, figure: tuple[str, str], most: float) -> None:
         """Adds the most that a figure may be."""
         self.comparisons.append(Comparison(what, self.series(*figure), most, is_most=True, unit=self.units[figure[0]]))

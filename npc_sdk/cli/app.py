@@ -14,6 +14,7 @@ import typer
 from npc_sdk.cli.bench import app as bench
 from npc_sdk.cli.chat import chat
 from npc_sdk.cli.check import check
+from npc_sdk.cli.eval import app as evals
 from npc_sdk.cli.models import app as models
 from npc_sdk.cli.play import play
 from npc_sdk.cli.prompt import prompt
@@ -35,6 +36,7 @@ for command in (play, chat, serve, top, prompt, check):
     app.command()(command)
 app.add_typer(models, name="models")
 app.add_typer(bench, name="bench")
+app.add_typer(evals, name="eval")
 
 
 def _print_version(is_asked: bool) -> None:

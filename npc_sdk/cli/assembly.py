@@ -33,7 +33,7 @@ def open_world(settings: Settings, on_progress: Progress | None = None, *, seed:
     from npc_sdk.world import World
 
     content = load_world(settings.personas_dir())  # first, because its mistakes are found at once
-    engine = _open_engine(settings, on_progress)
+    engine = open_engine(settings, on_progress)
     if seed is not None:
         from npc_sdk.cli.seeded import SeededEngine
 
@@ -41,7 +41,8 @@ def open_world(settings: Settings, on_progress: Progress | None = None, *, seed:
     return World(content, engine, settings.session)
 
 
-def _open_engine(settings: Settings, on_progress: Progress | None) -> Engine:
+def open_engine(settings: Settings, on_progress: Progress | None = None) -> Engine:
+    """The chosen engine, loaded. The caller closes it. Raises: NpcError."""
     from npc_sdk.engine.create import create_engine
 
     chosen = settings.engine

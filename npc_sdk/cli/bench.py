@@ -129,6 +129,16 @@ def ahead(
 
 
 @app.command()
+def calls(
+    shape: ShapeName = LARGE, runs: Runs = 3, work: Work = None, json_file: JsonFile = None, device: Device = "cpu"
+) -> None:
+    """What keeping calls to a grammar costs a step, and what feeding forced tokens at once saves."""
+    from npc_sdk.bench import calls as bench
+
+    _run(bench.run, "calls", shape, runs, work, json_file, device=device)
+
+
+@app.command()
 def copy(runs: Runs = 5, work: Work = None, json_file: JsonFile = None) -> None:
     """The bundled model's replies about lore, which it quotes, with and without guessing ahead."""
     from npc_sdk.bench import copying as bench

@@ -41,6 +41,7 @@ def test_engine_measures_everything(bench: Callable[..., tuple[dict[str, Any], s
     assert {what for what, _ in values} == {
         "decode, one stream",
         "decode beside a busy core",
+        "decode just after a busy core",
         "prefill, 512 tokens",
         "decode, 8 streams",
         "decode, 8 streams of 900 tokens",

@@ -15,6 +15,7 @@ from npc_sdk.engine.create import calm_openmp
 OURS = {
     "ours": "npc_sdk.bench.runner.ours:OurRunner",
     "beside-game": "npc_sdk.bench.runner.beside:GameRunner",
+    "calls": "npc_sdk.bench.runner.calls:CallsRunner",
     "village": "npc_sdk.bench.runner.village:VillageRunner",
     "tavern-ours": "npc_sdk.bench.tavern.runner:OurTavern",
 }
