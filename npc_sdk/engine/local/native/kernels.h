@@ -10,6 +10,10 @@
 
 enum { LANES = 16, PANEL_BLOCKS = 4, TILE_TOKENS = 4 };
 
+/* Bytes of codes that one token's product asks for before it needs them: the processor's own reading ahead ends at
+   every page, and systems split the large pages of memory that lay idle into ones of 4 KiB. */
+enum { AHEAD = 4096 };
+
 /* What is done to an input row before it is quantized. */
 enum BeforeKind { BEFORE_NOTHING = 0, BEFORE_LAYER_NORM = 1, BEFORE_RMS_NORM = 2, BEFORE_RELU2 = 3 };
 

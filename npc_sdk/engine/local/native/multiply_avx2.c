@@ -34,7 +34,8 @@ INLINE void group_dots(const uint8_t *codes, const int8_t *x, int64_t columns, i
         __m256i pairs[TILE_TOKENS][HALVES];
         for (int m = 0; m < tokens; m++)
             for (int h = 0; h < HALVES; h++) pairs[m][h] = _mm256_setzero_si256();
-        for (int i = 0; i < PAIRS; i++, codes += 64, x += 8)
+        for (int i = 0; i < PAIRS; i++, codes += 64, x += 8) {
+            if (tokens == 1) _mm_prefetch((const char *)codes + AHEAD, _MM_HINT_T0);
             for (int h = 0; h < HALVES; h++) {
                 __m256i both = _mm256_loadu_si256((const __m256i *)(codes + 32 * h));
                 __m256i first = _mm256_and_si256(both, low), second = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
@@ -44,6 +45,7 @@ INLINE void group_dots(const uint8_t *codes, const int8_t *x, int64_t columns, i
                     pairs[m][h] = _mm256_add_epi16(pairs[m][h], sum);
                 }
             }
+        }
         for (int m = 0; m < tokens; m++)
             for (int h = 0; h < HALVES; h++)
                 dots[m][h] = _mm256_add_epi32(dots[m][h], _mm256_madd_epi16(pairs[m][h], ones));

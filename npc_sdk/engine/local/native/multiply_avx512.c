@@ -38,6 +38,8 @@ INLINE __m512 one_token(const Weight *w, const Tokens *t, int64_t token, int64_t
         __m512i a = _mm512_set1_epi32(-8 * x_sum), b = _mm512_setzero_si512(), c = b, d = b;
         for (int64_t i = 0; i < steps; i += 2, codes += 128, x += 16) {
             __m512i first = _mm512_loadu_si512(codes), second = _mm512_loadu_si512(codes + 64);
+            _mm_prefetch((const char *)codes + AHEAD, _MM_HINT_T0);
+            _mm_prefetch((const char *)codes + AHEAD + 64, _MM_HINT_T0);
             a = _mm512_dpbusd_epi32(a, _mm512_and_si512(first, low), four_codes(x));
             b = _mm512_dpbusd_epi32(b, _mm512_and_si512(_mm512_srli_epi16(first, 4), low), four_codes(x + 4));
             c = _mm512_dpbusd_epi32(c, _mm512_and_si512(second, low), four_codes(x + 8));
