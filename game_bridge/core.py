@@ -161,8 +161,13 @@ class ClientCore:
         return outgoing
 
     def confirm(self, session_id: str, call_id: str, is_agreed: bool, reason: str) -> Outgoing:
-        """Raises: UnknownRequest for a call that is not open or was answered; and as ask."""
+        """Raises: UnknownRequest for a call that is not open or was answered; RequestError for a refusal of one that
+        needs no consent, or has it; and as ask.
+        """
         calls = self._calls(session_id, call_id)
+        if calls[call_id] and not is_agreed:
+            hint = "answer it with tool_result, refused if the game will not have it"
+            raise RequestError(f"call {call_id!r} does not wait for the player", hint=hint)
         outgoing = self.tell(wire.Confirm, session_id=session_id, call_id=call_id, is_agreed=is_agreed, reason=reason)
         if is_agreed:
             calls[call_id] = True

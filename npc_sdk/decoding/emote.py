@@ -14,6 +14,14 @@ from npc_sdk.decoding.marker import BARE_TOKEN, Mark
 MAX_ACTION_CHARS = 80
 MAX_EMOTION_CHARS = 40
 _MAX_EMOTION_WORDS = 3
+# Words that no stage direction consists of: between asterisks they are stressed, and "*not*" must not go unheard.
+_STRESSED = frozenset(
+    """not never no nothing nobody none yes always ever only very really truly too so now here there again
+    i me my mine you your yours he him his she her hers it its we us our ours they them their this that these those
+    is are am was were be been do does did done have has had can cannot can't could will won't would must mustn't
+    should shall don't didn't doesn't isn't aren't wasn't all any every each both one some such own same more most
+    much many best worst who what why how when where exactly certainly definitely""".split()
+)
 _BODY = rf"\*([^*<>{{}}\[\]\n]{{1,{MAX_ACTION_CHARS}}})"
 _ACTION = re.compile(rf"{_BODY}\*")
 _ACTION_CUT = re.compile(rf"{_BODY}\Z")
@@ -37,7 +45,8 @@ def _asterisk(text: str, start: int, before: str) -> Mark | None:
         return None
     whole = _ACTION.match(text, start)
     if whole and not BARE_TOKEN.search(whole[1]):
-        return Mark(start, whole.end(), "action")
+        is_stressed = whole[1].replace("’", "'").casefold() in _STRESSED
+        return Mark(start, whole.end(), "emphasis" if is_stressed else "action")
     if _ACTION_CUT.match(text, start):
         return Mark(start, len(text), "partial")
     return Mark(start, start + 1, "stray")

@@ -18,13 +18,18 @@ from npc_sdk.requests import Constraint
 # its window with it.
 MAX_TEXT_CHARS = 256
 MAX_LIST_ITEMS = 8
-MAX_OBJECT_KEYS = 16
+MAX_OBJECT_KEYS = 8
 MAX_NUMBER = 2**53 - 1  # what every client language holds exactly
 FREE_KEY = "^[A-Za-z_][A-Za-z0-9_ -]{0,31}$"
 MAX_LEAD_CHARS = 80  # of speech before a call that is required
 _SPACING = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 _SCALARS = [{"type": name} for name in ("string", "integer", "number", "boolean", "null")]
-_SUBSCHEMAS = ("anyOf", "oneOf", "allOf", "prefixItems")
+# Keywords that llguidance does not know, or that leave a text without an end; the check of a call knows them.
+_UNGUIDED = frozenset(
+    ("not", "if", "then", "else", "contains", "minContains", "maxContains", "propertyNames", "dependentRequired",
+     "dependentSchemas", "dependencies", "unevaluatedProperties", "unevaluatedItems", "uniqueItems", "format")
+)  # fmt: skip
+_ANNOTATIONS = ("title", "description", "default", "examples", "deprecated", "$comment")
 _SUBSCHEMA_MAPS = ("properties", "patternProperties", "$defs", "definitions")
 
 
@@ -93,68 +98,77 @@ def _json(schema: Mapping[str, Any]) -> str:
     return f"%json {json.dumps({**bounded(schema), 'x-guidance': _SPACING})}"
 
 
-def bounded(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema with an end to every text, list, map and number that has none."""
-    out = dict(schema)
-    for key in _SUBSCHEMAS:
+def bounded(schema: Mapping[str, Any], *, is_whole: bool = True) -> dict[str, Any]:
+    """The schema with an end to every text, list, map and number that has none, of what can be kept to while writing.
+
+    is_whole: nothing beside it says more about the same value. What is only a part of that is neither closed nor given
+    a type, for the other parts may want what it does not name. What cannot be kept to is left to the check afterwards.
+    """
+    out = {key: value for key, value in schema.items() if key not in _UNGUIDED}
+    if "oneOf" in out:
+        out["anyOf"] = [*out.get("anyOf", ()), *out.pop("oneOf")]
+    is_joined = "allOf" in out or ("anyOf" in out and not out.keys() <= {"anyOf", *_ANNOTATIONS})
+    for key in ("anyOf", "allOf"):
         if key in out:
-            out[key] = [_bounded_part(part) for part in out[key]]
+            out[key] = [_bounded_part(part, is_whole=is_whole and not is_joined) for part in out[key]]
     for key in _SUBSCHEMA_MAPS:
         if key in out:
-            out[key] = {name: _bounded_part(part) for name, part in out[key].items()}
+            out[key] = {name: _bounded_part(part, is_whole=is_whole) for name, part in out[key].items()}
     if "enum" in out or "const" in out or "$ref" in out:
         return out
-    kinds = out.get("type")
-    if kinds is None and any(key in out for key in _SUBSCHEMAS):
-        return out
+    is_whole = is_whole and not is_joined
+    kinds = out.get("type", _kind_by_keyword(out))
     if kinds is None:
-        kinds = _kinds_by_keyword(out)
-    if kinds is None:
-        return {**out, "anyOf": [bounded(scalar) for scalar in _SCALARS]}
+        is_open = is_whole and "anyOf" not in out
+        return {**out, "anyOf": [bounded(scalar) for scalar in _SCALARS]} if is_open else out
     for kind in [kinds] if isinstance(kinds, str) else kinds:
-        _bound_kind(out, kind)
+        _bound_kind(out, kind, is_whole=is_whole)
     return out
 
 
-def _bounded_part(part: Any) -> Any:
-    return bounded(part) if isinstance(part, Mapping) else part
+def _bounded_part(part: Any, *, is_whole: bool) -> Any:
+    return bounded(part, is_whole=is_whole) if isinstance(part, Mapping) else part
 
 
-def _kinds_by_keyword(schema: Mapping[str, Any]) -> str | None:
+def _kind_by_keyword(schema: Mapping[str, Any]) -> str | None:
     """The type that a schema means without naming it."""
     if "properties" in schema or "additionalProperties" in schema:
         return "object"
     return "array" if "items" in schema or "prefixItems" in schema else None
 
 
-def _bound_kind(out: dict[str, Any], kind: str) -> None:
+def _bound_kind(out: dict[str, Any], kind: str, *, is_whole: bool) -> None:
     """Mutates: out, a schema of values of this type."""
-    if kind == "string" and "pattern" not in out and "format" not in out:
+    if kind == "string" and "pattern" not in out:
         # No "<": nothing inside a call may look like its end. Lengths beside the pattern cost ten times the mask.
         least = out.pop("minLength", 0)
         out["pattern"] = f"^[^<]{{{least},{out.pop('maxLength', max(MAX_TEXT_CHARS, least))}}}$"
     elif kind in ("integer", "number"):
         if "exclusiveMinimum" not in out:
-            out.setdefault("minimum", -MAX_NUMBER)
+            out["minimum"] = max(out.get("minimum", -MAX_NUMBER), -MAX_NUMBER)
         if "exclusiveMaximum" not in out:
-            out.setdefault("maximum", MAX_NUMBER)
+            out["maximum"] = min(out.get("maximum", MAX_NUMBER), MAX_NUMBER)
     elif kind == "array":
         out.setdefault("maxItems", max(MAX_LIST_ITEMS, out.get("minItems", 0)))
-        out["items"] = _bounded_part(out.get("items", {}))
-    elif kind == "object":
+        out["items"] = _bounded_part(out.get("items", {}), is_whole=True)
+    elif kind == "object" and is_whole:
         _bound_object(out)
 
 
 def _bound_object(out: dict[str, Any]) -> None:
     """Mutates: out. Keys that nobody declared are allowed only where the schema is a free map."""
-    others = out.get("additionalProperties", not out.get("properties") and "patternProperties" not in out)
-    if others is False:
+    declared = out.get("properties", {})
+    others = out.get("additionalProperties", not declared and "patternProperties" not in out)
+    is_closed = others is False or False in declared.values()
+    if declared:
+        out["properties"] = {name: part for name, part in declared.items() if part is not False}
+    if is_closed:
         out["additionalProperties"] = False
         return
     value = bounded(others if isinstance(others, Mapping) else {})
     out["patternProperties"] = {**out.get("patternProperties", {}), FREE_KEY: value}
     out["additionalProperties"] = False
-    if not out.get("properties"):
+    if not declared:
         out.setdefault("maxProperties", MAX_OBJECT_KEYS)
 
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-MarkKind: TypeAlias = Literal["opening", "closing", "stray", "partial", "json", "action", "emotion"]
+MarkKind: TypeAlias = Literal["opening", "closing", "stray", "partial", "json", "action", "emotion", "emphasis"]
 
 MAX_MARKER_CHARS = 48  # a longer <…> is no marker; so much text is held back at the most
 _FILL = re.compile(r"[\s_-]+")

@@ -126,6 +126,8 @@ class StreamParser:
             self._reader, self._parse = self._format.reader(), self._format.parse
         elif kind == "json":
             self._reader, self._parse = JsonReader(self._format.markers), self._format.parse_bare
+        elif kind == "emphasis":
+            self._say(text[1:-1])
         elif kind in ("action", "emotion"):
             self._items.append(Emote(" ".join(text[1:-1].split()), "action" if kind == "action" else "emotion"))
 

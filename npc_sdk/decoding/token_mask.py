@@ -97,10 +97,16 @@ class _Wrapped(llguidance.TokenizerWrapper):
         self.bos_token_id = None
         self.tokens = tokens
         self.special_token_ids = special_ids
+        self.whole: llguidance.LLTokenizer | None = None
         self._vocabulary = vocabulary
 
     def __call__(self, text: str) -> list[int]:
-        return self._vocabulary.encode_written(text)
+        """The ids of forced text, which must be its very bytes: some tokenizers begin every text with a blank."""
+        ids = self._vocabulary.encode_written(text)
+        if self.whole is None or self.whole.decode_bytes(ids) == text.encode():
+            return ids
+        greedy: list[int] = self.whole.greedy_tokenize(text)
+        return greedy
 
 
 def _tokens(vocabulary: Vocabulary, ends: list[int]) -> llguidance.LLTokenizer:
@@ -115,15 +121,11 @@ def _tokens(vocabulary: Vocabulary, ends: list[int]) -> llguidance.LLTokenizer:
         wrapped = _Wrapped(vocabulary, tokens, special, ends[0])
         out = llguidance.LLTokenizer(wrapped, n_vocab=len(tokens), eos_token=ends, slices=[COMMON_TEXT])
         wrapped.tokens = []  # copied
+        wrapped.whole = out
     except Exception as exc:  # the Rust side raises bare ones
         message = f"the model's vocabulary cannot be constrained: {exc}"
         raise EngineError(message, hint="its tokenizer is of a kind that llguidance does not know") from exc
     return out
-
-
-def grammar_fault(grammar: str) -> str | None:
-    """Why a grammar cannot be compiled, whatever the vocabulary; None where it can."""
-    return llguidance.LLMatcher.validate_grammar(grammar)[:_ERROR_CHARS] or None
 
 
 class TokenMask:
@@ -139,6 +141,8 @@ class TokenMask:
         self._vocab_size = vocab_size
         self._has_fast_forward = has_fast_forward
         self._bits = np.zeros(words, dtype=np.int32)
+        self._known_bits = np.full_like(self._bits, -1)
+        self._blocked = torch.zeros(vocab_size, dtype=torch.bool)  # as _known_bits says
         self.took_s = 0.0
         self.steps = 0
 
@@ -165,10 +169,14 @@ class TokenMask:
         started = time.perf_counter()
         self._matcher.unsafe_compute_mask_ptr(self._bits.ctypes.data, self._bits.nbytes)
         self._check()
-        allowed = np.unpackbits(self._bits.view(np.uint8), count=self._vocab_size, bitorder="little").view(np.bool_)
-        if not allowed.any():
-            raise EngineError("the constraint allows no token here", hint="report the tools or schema of the request")
-        masked = scores[: self._vocab_size].masked_fill(torch.from_numpy(~allowed), -torch.inf)
+        if not np.array_equal(self._bits, self._known_bits):  # in speech one mask follows another just like it
+            self._known_bits[:] = self._bits
+            bits = np.unpackbits(self._bits.view(np.uint8), count=self._vocab_size, bitorder="little")
+            self._blocked = torch.from_numpy(bits == 0)
+            if not bits.any():
+                hint = "report the tools or schema of the request"
+                raise EngineError("the constraint allows no token here", hint=hint)
+        masked = scores[: self._vocab_size].masked_fill(self._blocked, -torch.inf)
         if len(scores) > self._vocab_size:
             masked = torch.nn.functional.pad(masked, (0, len(scores) - self._vocab_size), value=-torch.inf)
         self.took_s += time.perf_counter() - started

@@ -13,7 +13,7 @@ from typing import Any
 
 from npc_sdk.errors import NpcError, RequestError
 from npc_sdk.guard.quotation import is_quoted
-from npc_sdk.messages import JsonValue, Message
+from npc_sdk.messages import JsonValue, Message, ToolResult
 from npc_sdk.requests import MAX_CALLS_A_RUN, Constraint
 from npc_sdk.session.live_tool import LiveTools, ToolRule
 from npc_sdk.session.scene import Scene
@@ -65,8 +65,8 @@ class Gate:
         return reason
 
     def is_quoted(self, name: str, arguments: Mapping[str, Any]) -> bool:
-        """Whether the call stands in what the model read and did not write itself."""
-        return is_quoted(name, arguments, self._heard)
+        """Whether the call stands in what the model read and did not write itself; what the game asked for does not."""
+        return not self._wanted and is_quoted(name, arguments, self._heard)
 
     def note(self, name: str) -> None:
         """A call has reached the game."""
@@ -103,9 +103,15 @@ def _may_chain(rule: ToolRule) -> bool:
 
 
 def _heard(messages: Sequence[Message]) -> Iterator[JsonValue]:
-    """All that stands in a prompt but what the NPC called itself, and our own reasons why it could not."""
+    """All that stands in a prompt but what the NPC called itself, a game's echo of that, and our own reasons."""
     for message in messages:
         yield message.text
         yield from message.contexts
-        if message.tool_result is not None and message.tool_result.status != "invalid":
-            yield message.tool_result.content
+        result = message.tool_result
+        if result is not None and result.status != "invalid" and not _is_echo(result):
+            yield result.content
+
+
+def _is_echo(result: ToolResult) -> bool:
+    """Whether a game answers a call with the call itself."""
+    return isinstance(result.content, dict) and result.content.get("name") == result.name

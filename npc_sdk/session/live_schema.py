@@ -55,7 +55,7 @@ def filled(schema: Schema, sources: Iterable[Source], state: Mapping[str, JsonVa
         except NothingToName as exc:
             if parameter in out.get("required", ()):
                 raise NothingToName(f"no {parameter} to name, for {exc}") from None
-            out["properties"] = {name: of for name, of in out["properties"].items() if name != parameter}
+            out["properties"] = {**out["properties"], parameter: False}  # left out, it could be anything
         else:
             kept = {key: part[key] for key in _KEPT if key in part}
             out = replaced(out, source.place, {**kept, "enum": values})
@@ -89,7 +89,8 @@ def _values(part: Schema, source: Source, state: Mapping[str, JsonValue]) -> lis
         raise NothingToName(f"the game has not reported {named}")
     values = [value for reported in found for value in _scalars(reported)]
     if not values:
-        raise NothingToName(f"{named} is empty")
+        is_empty = all(reported in ([], {}) for reported in found)
+        raise NothingToName(f"{named} {'is empty' if is_empty else 'holds neither texts nor numbers'}")
     fits = Draft202012Validator(dict(part))
     fitting = {value_key(value): value for value in values if _is_nameable(value) and fits.is_valid(value)}
     if not fitting:

@@ -68,7 +68,7 @@ class LiveTools:
 
 
 def _argument_fault(spec: ToolSpec, arguments: Mapping[str, Any]) -> str | None:
-    known = spec.parameters.get("properties", {})
+    known = {name: of for name, of in spec.parameters.get("properties", {}).items() if of is not False}
     if spec.parameters.get("additionalProperties") is False:
         unknown = [argument for argument in arguments if argument not in known]
         if unknown:

@@ -152,6 +152,34 @@ def test_what_an_author_leaves_open_has_an_end(schema: dict[str, Any], inside: s
     assert not accepts(grammar, outside)
 
 
+OBJECT_A = {"type": "object", "properties": {"a": {"enum": [1]}}, "required": ["a"]}
+OBJECT_B = {"type": "object", "properties": {"b": {"enum": [2]}}, "required": ["b"]}
+JOINED: dict[str, tuple[dict[str, Any], str]] = {
+    "all of two objects": ({"allOf": [OBJECT_A, OBJECT_B]}, '{"a": 1, "b": 2}'),
+    "either required": (
+        {"type": "object", "properties": {"a": {"enum": [1]}}, "anyOf": [{"required": ["a"]}]},
+        '{"a": 1}',
+    ),
+    "one of": ({"oneOf": [OBJECT_A, OBJECT_B]}, '{"b": 2}'),
+    "what cannot be kept to": ({"type": "array", "items": {"enum": [1]}, "uniqueItems": True}, "[1]"),
+    "a format": ({"type": "string", "format": "no-such-format"}, '"x"'),
+    "a parameter taken away": (
+        {"type": "object", "properties": {"a": {"enum": [1]}, "b": False}, "additionalProperties": True},
+        '{"a": 1}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("schema", "inside"), JOINED.values(), ids=JOINED.keys())
+def test_what_can_be_satisfied_can_be_written(schema: dict[str, Any], inside: str) -> None:
+    assert accepts(constraint_grammar(Constraint(json_schema=schema), TAGGED), inside)
+
+
+def test_a_parameter_that_was_taken_away_cannot_be_written() -> None:
+    schema = JOINED["a parameter taken away"][0]
+    assert not accepts(constraint_grammar(Constraint(json_schema=schema), TAGGED), '{"a": 1, "b": 3}')
+
+
 CLOSED: dict[str, dict[str, Any]] = {
     "enum": {"type": "string", "enum": ["a"]},
     "const": {"const": 3},

@@ -8,7 +8,7 @@ import torch
 from npc_sdk.decoding import token_mask
 from npc_sdk.decoding.grammar import constraint_grammar
 from npc_sdk.decoding.sampling import TokenSampler
-from npc_sdk.decoding.token_mask import MaskCompiler, TokenMask, grammar_fault
+from npc_sdk.decoding.token_mask import MaskCompiler, TokenMask
 from npc_sdk.decoding.tool_formats.interface import CallFrame
 from npc_sdk.errors import EngineError, RequestError
 from npc_sdk.messages import ToolSpec
@@ -96,11 +96,9 @@ def test_only_so_many_grammars_are_kept(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_schema_that_cannot_be_kept_to_is_refused_with_the_reason(compiler: MaskCompiler) -> None:
-    grammar = constraint_grammar(Constraint(json_schema={"not": {"type": "string"}}), FRAME)
-    with pytest.raises(RequestError, match="not"):
+    grammar = constraint_grammar(Constraint(json_schema={"type": "integer", "minimum": 5, "maximum": 3}), FRAME)
+    with pytest.raises(RequestError, match="minimum"):
         compiler.start(grammar)
-    assert "not" in (grammar_fault(grammar) or "")
-    assert grammar_fault(GRAMMAR) is None
 
 
 def test_a_token_that_may_not_come_is_an_error_of_the_engine(compiler: MaskCompiler) -> None:

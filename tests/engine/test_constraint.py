@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 from typing import Any
 
 import pytest
@@ -122,10 +123,23 @@ async def test_a_full_window_ends_a_call_too(start: Start) -> None:
 
 async def test_a_constraint_that_cannot_be_compiled_ends_the_request_alone(start: Start) -> None:
     engine = start()
-    with pytest.raises(RequestError, match="not"):
-        await collect(engine, asked("bad", Constraint(json_schema={"not": {"type": "null"}})))
+    with pytest.raises(RequestError, match="minimum"):
+        await collect(engine, asked("bad", Constraint(json_schema={"type": "integer", "minimum": 5, "maximum": 3})))
     text, _ = await collect(engine, asked("bad", CONSTRAINTS["named"]))
     assert calls_in(text)
+
+
+async def test_a_tool_that_cannot_be_written_is_left_out_alone(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    nothing = tool("nothing", count={"type": "integer", "minimum": 5, "maximum": 3})
+    engine = start()
+    text, _ = await collect(engine, asked("r", Constraint((nothing, GIVE), "required")))
+    assert [call.name for call in calls_in(text)] == ["give"]
+    with pytest.raises(RequestError, match="nothing"):
+        await collect(engine, asked("s", Constraint((nothing,), "required")))
+    with caplog.at_level(logging.WARNING):
+        text, _ = await collect(engine, asked("t", Constraint((nothing,))))
+    assert not calls_in(text)
+    assert "'nothing'" in caplog.text
 
 
 async def test_a_cancelled_constrained_reply_ends_once(start: Start) -> None:

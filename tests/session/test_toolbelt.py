@@ -43,7 +43,7 @@ def _live(belt: Toolbelt, state: dict[str, JsonValue] | None = None) -> LiveTool
 def _one(parameter: Any, state: dict[str, JsonValue] | None = None) -> Any:
     """The live schema of the only parameter of the only tool, or why the tool is left out."""
     live = _live(_belt("act", tools=[{"name": "act", "description": "Act.", "params": {"x": parameter}}]), state or {})
-    return live.specs[0].parameters["properties"].get("x") if live.specs else live.left_out[0][1]
+    return (live.specs[0].parameters["properties"].get("x") or None) if live.specs else live.left_out[0][1]
 
 
 def test_only_the_personas_tools_are_declared_in_its_order() -> None:
@@ -102,7 +102,11 @@ def test_live_values_are_what_the_state_holds(parameter: Any, state: dict[str, J
         pytest.param({}, "no x to name, for the game has not reported state.a or state.b.c", id="not reported"),
         pytest.param({"b": 3}, "no x to name, for the game has not reported state.a or state.b.c", id="no such path"),
         pytest.param({"a": []}, "no x to name, for state.a or state.b.c is empty", id="empty"),
-        pytest.param({"a": [[]], "b": {"c": {}}}, "no x to name, for state.a or state.b.c is empty", id="no scalars"),
+        pytest.param(
+            {"a": [[]], "b": {"c": {}}},
+            "no x to name, for state.a or state.b.c holds neither texts nor numbers",
+            id="no scalars",
+        ),
         pytest.param({"a": [3]}, "no x to name, for nothing in state.a or state.b.c fits", id="of another type"),
     ],
 )
@@ -110,6 +114,24 @@ def test_a_tool_with_nothing_to_name_is_left_out(state: dict[str, JsonValue], wh
     parameter = {"from": ["state.a", "state.b.c"]}
     assert _one(parameter, state) == why
     assert _one({**parameter, "optional": True}, state) is None, "an optional parameter goes, the tool stays"
+
+
+@pytest.mark.parametrize("extra", [True, {"type": "string"}], ids=["any", "texts"])
+def test_a_parameter_without_values_is_closed_where_further_arguments_are_not(extra: Any) -> None:
+    parameters = {"type": "object", "properties": {"item": {"type": "string", "from": "state.holds"}}}
+    tools = [{"name": "act", "description": "Act.", "parameters": {**parameters, "additionalProperties": extra}}]
+    live = _live(_belt("act", tools=tools), {"holds": []})
+    assert live.refusal("act", {"other": "x"}) is None
+    assert live.refusal("act", {"item": "crown"}) is not None
+
+
+def test_a_state_of_objects_is_told_apart_from_an_empty_one() -> None:
+    why = _one({"from": "state.a"}, {"a": [{"name": "sword"}]})
+    assert "holds neither texts nor numbers" in why
+
+
+def test_values_with_markers_cannot_be_named() -> None:
+    assert _one({"from": "state.a"}, {"a": ["x", "<toolcall>"]})["enum"] == ["x"]
 
 
 def test_values_that_cannot_be_named_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:

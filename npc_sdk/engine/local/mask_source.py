@@ -6,13 +6,19 @@ Made by engine.py at load, because the vocabulary takes a second to read; asked 
 from __future__ import annotations
 
 import asyncio
+import logging
+from dataclasses import replace
 
 from npc_sdk.decoding.grammar import constraint_grammar
 from npc_sdk.decoding.token_mask import MaskCompiler, TokenMask
 from npc_sdk.decoding.tool_formats import tool_format
 from npc_sdk.engine.local.sequence import EndRules
 from npc_sdk.engine.local.tokenizer import ModelTokenizer
+from npc_sdk.errors import RequestError
+from npc_sdk.messages import ToolSpec
 from npc_sdk.requests import Constraint
+
+log = logging.getLogger(__name__)
 
 
 class MaskSource:
@@ -30,5 +36,24 @@ class MaskSource:
         return await loop.run_in_executor(None, self._start, constraint)
 
     def _start(self, constraint: Constraint) -> TokenMask:
+        """One tool that nothing can be written for must not silence the NPC: such tools are left out."""
+        try:
+            return self._compiled(constraint)
+        except RequestError:
+            tools = tuple(tool for tool in constraint.tools if self._can_be_written(tool))
+            if len(tools) == len(constraint.tools) or (constraint.mode == "required" and not tools):
+                raise
+            return self._compiled(replace(constraint, tools=tools))
+
+    def _can_be_written(self, tool: ToolSpec) -> bool:
+        try:
+            self._compiled(Constraint((tool,), "required"))
+        except RequestError as exc:
+            log.warning("no call of %r can be written, so it is left out: %s", tool.name, exc)
+            return False
+        return True
+
+    def _compiled(self, constraint: Constraint) -> TokenMask:
+        """Raises: RequestError."""
         grammar = constraint_grammar(constraint, self._frame, self._stop_texts)
         return self._compiler.start(grammar, has_fast_forward=self._has_fast_forward)

@@ -1,6 +1,6 @@
 """Whether a run's calls are the expected ones: how many, which functions, which parameters, which values.
 
-Several calls are right in any order. Knows no engine and no dialect; called by judge.py.
+Several calls are right in any order. Knows no engine and no dialect; called by run.py.
 """
 
 from __future__ import annotations
