@@ -12,15 +12,13 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from npc_sdk.decoding.grammar import MAX_LIST_ITEMS, MAX_NUMBER, MAX_TEXT_CHARS
 from npc_sdk.guard.neutralize import neutralize
 from npc_sdk.messages import JsonValue
 from npc_sdk.persona.json_schema import Schema, SchemaPlace, is_certain, part_at, replaced, rewritten, types_of
 from npc_sdk.persona.limit import value_key
 from npc_sdk.persona.parameter import Source
 
-MAX_TEXT_CHARS = 256
-MAX_ITEMS = 8
-MAX_INTEGER = 2**53 - 1  # what every JSON reader holds exactly
 MAX_VALUES = 256
 MAX_VALUE_CHARS = 200
 
@@ -69,12 +67,12 @@ def _bounded(part: dict[str, Any], place: SchemaPlace) -> dict[str, Any]:
     if "string" in kinds:
         out.setdefault("maxLength", max(MAX_TEXT_CHARS, part.get("minLength", 0)))
     if "array" in kinds:
-        out.setdefault("maxItems", max(MAX_ITEMS, part.get("minItems", 0)))
+        out.setdefault("maxItems", max(MAX_LIST_ITEMS, part.get("minItems", 0)))
     if "integer" in kinds:
         if "exclusiveMinimum" not in part:
-            out.setdefault("minimum", -MAX_INTEGER)
+            out.setdefault("minimum", -MAX_NUMBER)
         if "exclusiveMaximum" not in part:
-            out.setdefault("maximum", MAX_INTEGER)
+            out.setdefault("maximum", MAX_NUMBER)
     is_plain = "properties" in part and is_certain(place) and not _CHOICES & part.keys()
     if is_plain and "unevaluatedProperties" not in part:
         out.setdefault("additionalProperties", False)
