@@ -50,18 +50,22 @@ class SettingsError(NpcError):
 
 
 class ContentError(NpcError):
-    """A mistake in an authored file. field is the dotted path inside it; line counts from 1, 0 where unknown."""
+    """A mistake in an authored file. field is the dotted path inside it; line and column count from 1, 0 if unknown."""
 
     code = "content"
 
-    def __init__(self, message: str, *, path: Path | str, line: int = 0, field: str = "", hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, path: Path | str, line: int = 0, column: int = 0, field: str = "", hint: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.path = Path(path)
         self.line = line
+        self.column = column
         self.field = field
 
     def __str__(self) -> str:
-        place = f"{self.path}:{self.line}" if self.line else str(self.path)
+        numbers = (self.line, self.column) if self.column else (self.line,)
+        place = ":".join(map(str, (self.path, *numbers))) if self.line else str(self.path)
         where = f"{place}: {self.field}" if self.field else place
         return f"{where}: {super().__str__()}"
 

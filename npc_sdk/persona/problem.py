@@ -6,13 +6,14 @@ import difflib
 import itertools
 import reprlib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from yaml.error import MarkedYAMLError
+from yaml.error import Mark, YAMLError
 
 from npc_sdk.errors import ContentError
 
 MAX_PROBLEMS = 100  # of one file
-_SHOWN = 16  # names listed in a hint where none comes near; a persona has fewer keys
+_SHOWN = 32  # names listed in a hint where none comes near; a persona has fewer keys
 
 _repr = reprlib.Repr()
 _repr.maxstring = _repr.maxother = 60
@@ -24,22 +25,30 @@ class ContentProblems(ContentError):
     def __init__(self, problems: Sequence[ContentError]) -> None:
         first = problems[0]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        super().__init__(first.message + more, path=first.path, line=first.line, field=first.field, hint=first.hint)
+        super().__init__(
+            first.message + more,
+            path=first.path,
+            line=first.line,
+            column=first.column,
+            field=first.field,
+            hint=first.hint,
+        )
         self.problems = tuple(problems)
 
 
 def raise_if_any(problems: Sequence[ContentError]) -> None:
     """Raises: ContentProblems with the problems in the order of files and lines."""
     if problems:
-        raise ContentProblems(sorted(problems, key=lambda problem: (str(problem.path), problem.line)))
+        raise ContentProblems(sorted(problems, key=lambda problem: (str(problem.path), problem.line, problem.column)))
 
 
 def name_hint(wrong: str, known: Iterable[str], what: str = "names") -> str:
     """What the writer probably meant, or what there is to choose from."""
     names = sorted(known)
-    near = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.6)
+    folded = {name.lower(): name for name in reversed(names)}
+    near = difflib.get_close_matches(wrong.lower(), folded, n=1, cutoff=0.6)
     if near:
-        return f"did you mean {near[0]!r}?"
+        return f"did you mean {folded[near[0]]!r}?"
     if not names:
         return f"there are no {what}"
     rest = ", …" if len(names) > _SHOWN else ""
@@ -63,18 +72,19 @@ def shown(value: object) -> str:
     return _repr.repr(value)
 
 
+_TAB = "tab character"
 _SYNTAX = (  # what the parser says, what a writer can make of it, what to do
     (
         "mapping values are not allowed",
         "a ': ' stands where no key can be",
         "put a text that holds ': ' in quotes; keys that belong together begin in one column",
     ),
-    ("tab character", "a tab is used for indentation", "indent with blanks"),
+    (_TAB, "a tab is used for indentation", "indent with blanks"),
     ("while scanning a quoted scalar", "a quote is opened and not closed", "close it, or leave both out"),
     (
         "cannot start any token",
-        "a text begins with a sign that YAML keeps for itself, or a tab is used",
-        "put the text in quotes; indent with blanks",
+        "a text begins with a sign that YAML keeps for itself",
+        "put the text in quotes",
     ),
     ("could not find expected ':'", "a line has neither ': ' nor a '- ' before it", "write 'key: value'"),
     ("while parsing a flow", "a '[' or '{' is not closed, or a comma is missing", "separate with ', ' and close it"),
@@ -84,18 +94,35 @@ _SYNTAX = (  # what the parser says, what a writer can make of it, what to do
         "keys or items that belong together begin in one column; nothing may follow a closing quote",
     ),
 )
+_BEGIN_EARLIER = ("quoted scalar", "simple key", "parsing a flow")
 
 
-def in_plain_words(problem: ContentError) -> ContentError:
-    """A mistake of YAML's syntax as a writer can use it, at the line where it begins; other problems as they are."""
-    cause = problem.__cause__
-    if not isinstance(cause, MarkedYAMLError):
-        return problem
-    said = f"{cause.context}, {cause.problem}"
+def syntax_problem(exc: YAMLError, text: str, path: Path) -> ContentError:
+    """A mistake of YAML's syntax as a writer can use it, at the place where it begins."""
+    told, at = _told(exc), getattr(exc, "problem_mark", None)
+    if at is not None and "\t" in _before(text, at):
+        told = _TAB
     for sign, message, hint in _SYNTAX:
-        if sign in said:
-            begins_earlier = any(part in said for part in ("quoted scalar", "simple key", "parsing a flow"))
-            mark = cause.context_mark if begins_earlier else cause.problem_mark
-            line, place = (mark.line + 1, f"column {mark.column + 1}: ") if mark else (problem.line, "")
-            return ContentError(f"{place}{message}", path=problem.path, line=line, hint=hint)
-    return problem
+        if sign in told:
+            begins_earlier = any(part in told for part in _BEGIN_EARLIER)
+            at = (getattr(exc, "context_mark", None) if begins_earlier else None) or at
+            return _at_mark(message, path, at, hint)
+    return _at_mark(f"not valid YAML: {told}", path, at, "check the indentation and the quotes")
+
+
+def _told(exc: YAMLError) -> str:
+    """What the parser says."""
+    said = [getattr(exc, name, None) for name in ("context", "problem", "reason")]
+    return ", ".join(part for part in said if part) or str(exc).split("\n")[0]
+
+
+def _before(text: str, mark: Mark) -> str:
+    """What a line holds up to a mark and at it, where that is blank: a tab there is what the parser means."""
+    lines = text.split("\n", mark.line + 1)
+    told = lines[mark.line][: mark.column + 1] if mark.line < len(lines) else ""
+    return "" if told.strip() else told
+
+
+def _at_mark(message: str, path: Path, mark: Mark | None, hint: str) -> ContentError:
+    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    return ContentError(message, path=path, line=line, column=column, hint=hint)

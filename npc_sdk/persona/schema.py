@@ -1,22 +1,23 @@
-"""The shape of what authors write, as pydantic models; personas/*.schema.json is made from them.
+"""The shape of a character's file, as pydantic models; personas/*.schema.json is made from these and world_file.py.
 
 Knows no files: persona/load.py reads YAML into these and turns validation errors into ContentErrors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Self
+import dataclasses
+from collections.abc import Iterator
+from typing import Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from npc_sdk.errors import SettingsError
-from npc_sdk.messages import ToolSpec
-from npc_sdk.persona.authored import Authored, Line, NpcId, ToolName
+from npc_sdk.persona.authored import Authored, Faction, Line, NpcId, PlaceId, Short, ToolName
 from npc_sdk.persona.fault import Fault, refuse_faults
-from npc_sdk.persona.problem import name_hint
+from npc_sdk.persona.greeting import Greeting
+from npc_sdk.persona.mood import Mood, Relationship
+from npc_sdk.persona.secret import Secret, SecretChoice
 from npc_sdk.persona.tool import Parameters, Tool, ToolChoice, ToolEntry
-from npc_sdk.persona.yaml_reader import field_name
+from npc_sdk.persona.world_file import WorldFile
 from npc_sdk.requests import Sampling
 
 __all__ = [
@@ -53,20 +54,27 @@ class SamplingChoice(Authored):
 
     def apply(self, base: Sampling) -> Sampling:
         """base with this character's own values in place of its."""
-        import dataclasses
-
         return dataclasses.replace(base, **self.model_dump(exclude_none=True))
 
 
 class Persona(Authored):
     """One character."""
 
-    name: Annotated[str, Field(min_length=1, max_length=60)] = Field(description="What people call the character.")
+    name: Short = Field(description="What people call the character.")
     role: Line = Field(description='Trade and place, completing "You are NAME, …": "the blacksmith of Alderwick".')
-    description: str = Field(default="", max_length=4000, description="Appearance, history and nature.")
+    description: str = Field(default="", max_length=4000, description="History and nature, and maybe looks.")
+    appearance: str = Field(default="", max_length=1000, description="What it looks like, in a sentence or two.")
     voice: Voice
     goals: tuple[Line, ...] = Field(default=(), max_length=12, description="What the character wants.")
-    secrets: tuple[Line, ...] = Field(default=(), max_length=12, description="What it knows but must not tell.")
+    secrets: tuple[SecretChoice, ...] = Field(
+        default=(),
+        max_length=12,
+        description="What it knows but must not tell: a text, or {id: …, text: …, when: …, hint: …} for one that may"
+        " be told once something holds.",
+    )
+    taboos: tuple[Line, ...] = Field(
+        default=(), max_length=12, description='What it refuses to talk about: "the old king".'
+    )
     knows: tuple[Line, ...] = Field(default=(), max_length=40, description="Facts it always has in mind.")
     situation: tuple[Line, ...] = Field(
         default=(),
@@ -74,63 +82,48 @@ class Persona(Authored):
         description="Lines about the moment, filled from the game's state: \"You hold: {{ holds | join(', ') }}.\""
         " A line whose variables the game has not set is left out.",
     )
+    factions: tuple[Faction, ...] = Field(
+        default=(), max_length=32, description="Groups of world.yaml that it belongs to, and whose lore it knows."
+    )
+    home: PlaceId = Field(
+        default="", description="The place of world.yaml where it is while the game has not set the variable place."
+    )
+    mood: Mood | None = Field(default=None, description="How it feels, and what changes that.")
+    relationships: dict[NpcId, Relationship] = Field(
+        default_factory=dict, max_length=64, description="How it stands to the player and to others, by their ids."
+    )
     tools: tuple[ToolChoice, ...] = Field(
         default=(),
         max_length=32,
         description="Which of the world's tools it may use: a tool's or a set's name, or {name: …, limits: …} with"
         " what differs for this character.",
     )
-    greeting: str = Field(default="", max_length=2000, description="Said when a conversation opens.")
+    greeting: Greeting = Field(
+        default="",
+        description="Said when a conversation opens: a text, or a list of which the first is said whose variables the"
+        " game has set.",
+    )
     barks: tuple[Line, ...] = Field(default=(), max_length=40, description="Short lines for when no model is free.")
+    language: Short | None = Field(default=None, description="What it speaks, where that is not the world's language.")
+    model: Short | None = Field(default=None, description="Another model of the settings, by its name there.")
     sampling: SamplingChoice = Field(default=SamplingChoice())
-
-
-class WorldFile(Authored):
-    """world.yaml: what all characters share."""
-
-    name: Line
-    premise: str = Field(default="", max_length=4000, description="One or two sentences that every character knows.")
-    rules: tuple[Line, ...] = Field(default=(), max_length=20, description="Added to the rules of every prompt.")
-    tools: tuple[Tool, ...] = Field(default=(), max_length=128, description="The actions that the game offers.")
-    tool_sets: dict[ToolName, Annotated[tuple[ToolName, ...], Field(min_length=1, max_length=64)]] = Field(
-        default_factory=dict,
-        max_length=64,
-        description="Names for tools that go together: {trade: [give_item, sell_item]}.",
+    extends: NpcId | None = Field(
+        default=None,
+        description="The kind that it begins from: villager is world/kinds/villager.yaml. What stands here comes over"
+        " what the kind says; lists are joined.",
+    )
+    replaces: tuple[Line, ...] = Field(
+        default=(), max_length=16, description="Lists that are not joined with the kind's: [tools, voice.examples]."
     )
 
-    def with_tools(self, specs: Iterable[ToolSpec]) -> WorldFile:
-        """The same world with tools that a game declares in code. Raises: SettingsError for one that does not fit."""
-        world = self
-        for spec in specs:
-            try:
-                brought = Tool.from_spec(spec)
-                world = WorldFile.model_validate({**dict(world), "tools": (*world.tools, brought)})
-            except ValidationError as exc:
-                first = exc.errors(include_url=False)[0]
-                place = f"{field_name(first['loc'])}: " if first["loc"] else ""
-                raise SettingsError(f"the game's tool {spec.name!r} does not fit: {place}{first['msg']}") from exc
-        return world
-
     @model_validator(mode="after")
-    def _tools_are_linked(self) -> Self:
-        refuse_faults([*self._tool_faults(), *self._set_faults()])
+    def _secrets_have_their_own_ids(self) -> Self:
+        refuse_faults(self._secret_faults())
         return self
 
-    def _tool_faults(self) -> Iterator[Fault]:
-        seen: set[str] = set()
-        for index, tool in enumerate(self.tools):
-            if tool.name in seen:
-                yield Fault(("tools", index, "name"), f"the tool {tool.name!r} is declared twice")
-            seen.add(tool.name)
-
-    def _set_faults(self) -> Iterator[Fault]:
-        known = {tool.name for tool in self.tools}
-        for name, members in self.tool_sets.items():
-            if name in known:
-                yield Fault(("tool_sets", name), f"{name!r} is the name of a tool too", "give the set another")
-            for index, member in enumerate(members):
-                if member not in known:
-                    hint = name_hint(member, known, "tools")
-                    yield Fault(("tool_sets", name, index), f"the world has no tool {member!r}", hint)
-                elif member in members[:index]:
-                    yield Fault(("tool_sets", name, index), f"the tool {member!r} is named twice")
+    def _secret_faults(self) -> Iterator[Fault]:
+        seen: dict[str, int] = {}
+        for index, secret in enumerate(self.secrets):
+            if isinstance(secret, Secret) and seen.setdefault(secret.id, index) != index:
+                told = f"the id {secret.id!r} is given twice"
+                yield Fault(("secrets", index, "id"), told, f"first in secrets[{seen[secret.id]}]")

@@ -1,192 +1,33 @@
-"""Fills a persona's situation lines from the game's state: a small, bounded part of Jinja, and nothing else of it.
-
-Lines are checked when a persona is loaded and filled each turn by the session. Authors' templates may come from
-strangers and state from a game, so no line can call, loop in loops, or grow without bound.
-"""
+"""Fills a persona's situation lines from the game's state. Checked when a persona is loaded, filled each turn."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache, wraps
-from typing import Any, Literal
-
-from jinja2 import StrictUndefined, Template, TemplateError, nodes
-from jinja2.filters import do_round
-from jinja2.meta import find_undeclared_variables
-from jinja2.runtime import LoopContext
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from collections.abc import Mapping, Sequence
 
 from npc_sdk.messages import JsonValue
+from npc_sdk.persona.sandbox import LineError, fill
 from npc_sdk.persona.schema import Persona
 
-MAX_LINE_CHARS = 1000
-# What one line may cost: a few milliseconds, whatever its author and the game put into it.
-MAX_NODES = 150
-MAX_FILTERS = 8
-MAX_TURNS = 100
-MAX_ITEMS = 250
-MAX_DIGITS = 12
 MAX_PLAYER_CHARS = 60
 
-FILTERS = ("join", "items", "dictsort", "length", "sort", "unique", "first", "last", "lower", "upper", "title",
-           "capitalize", "round", "default")  # fmt: skip
-QUICK = ("join", "length", "first", "last", "round", "default")  # whatever the size of the value
-TESTS = ("defined", "undefined", "none", "in")
 
-_ALLOWED_NODES = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr, nodes.Getitem,
-    nodes.Filter, nodes.Test, nodes.Keyword, nodes.For, nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand,
-    nodes.And, nodes.Or, nodes.Not, nodes.Add, nodes.Sub, nodes.Concat, nodes.Tuple, nodes.Neg,
-)  # fmt: skip
-
-
-class SituationError(ValueError):
-    """A situation line that cannot be used, in a writer's words."""
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
-        """Values are plain data: only the loop counter has attributes."""
-        return isinstance(obj, LoopContext) and super().is_safe_attribute(obj, attr, value)
-
-
-def _bounded_join(values: Iterable[object], separator: str = "") -> str:
-    out: list[str] = []
-    length = 0
-    for value in values:
-        out.append(str(value))
-        length += len(out[-1]) + len(separator)
-        if length > MAX_LINE_CHARS + len(separator):
-            raise SituationError(f"longer than {MAX_LINE_CHARS} characters")
-    return separator.join(out)
-
-
-def _rounded(value: float, digits: int = 0, method: Literal["common", "ceil", "floor"] = "common") -> float:
-    if abs(digits) > MAX_DIGITS:
-        raise SituationError(f"rounded to {digits} digits, at most {MAX_DIGITS} make sense")
-    return do_round(value, digits, method)
-
-
-def _turns(values: Iterable[object]) -> list[object]:
-    """What a loop goes through; every loop is given this filter."""
-    turns = list(itertools.islice(values, MAX_TURNS + 1))
-    if len(turns) > MAX_TURNS:
-        raise SituationError(f"a loop of more than {MAX_TURNS} turns")
-    return turns
-
-
-def _for_few(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that refuses large values: it may run once in every turn of a loop."""
-    place = 1 if hasattr(function, "jinja_pass_arg") else 0  # Jinja puts its environment in front
-
-    @wraps(function)
-    def checked(*args: Any, **options: Any) -> Any:
-        if isinstance(args[place], str | list | tuple | dict) and len(args[place]) > MAX_ITEMS:
-            raise SituationError(f"a filter over more than {MAX_ITEMS} items")
-        return function(*args, **options)
-
-    return checked
-
-
-def _environment() -> _Environment:
-    env = _Environment(undefined=StrictUndefined, autoescape=False)
-    env.globals.clear()
-    filters = {name: env.filters[name] for name in FILTERS} | {"join": _bounded_join, "round": _rounded}
-    env.filters = {name: found if name in QUICK else _for_few(found) for name, found in filters.items()}
-    env.filters["_turns"] = _turns
-    env.tests = {name: env.tests[name] for name in (*TESTS, "eq", "ne", "lt", "le", "gt", "ge")}
-    return env
-
-
-_ENV = _environment()
-
-
-@lru_cache(maxsize=1024)
-def _template(line: str) -> Template:
-    """The compiled line.
-
-    Raises: SituationError where the line does not parse or uses what is not allowed.
-    """
-    try:
-        tree = _ENV.parse(line)
-        _refuse_powers(tree, is_in_loop=False)
-        _bound_cost(tree)
-        return _ENV.from_string(tree)
-    except TemplateError as exc:
-        raise SituationError(f"does not parse: {exc.message}") from exc
-    except (RecursionError, SyntaxError) as exc:  # the latter from Python, which the line is compiled to
-        raise SituationError("does not parse: nested too deeply") from exc
-
-
-def check_situation_line(line: str) -> None:
-    """Raises: SituationError, as rendering would."""
-    _template(line)
-
-
-def variables_in(line: str) -> set[str]:
-    """What a line wants of the game's state. Raises: SituationError, as rendering would."""
-    check_situation_line(line)
-    return find_undeclared_variables(_ENV.parse(line)) - {"player"}
-
-
-def _refuse_powers(node: nodes.Node, *, is_in_loop: bool) -> None:
-    """Only plain look-ups, conditions, filters of the list and one level of loops."""
-    if not isinstance(node, _ALLOWED_NODES):
-        raise SituationError(f"{type(node).__name__.lower()!r} is not allowed in a situation line")
-    if isinstance(node, nodes.For):
-        if is_in_loop or node.recursive:
-            raise SituationError("a loop inside a loop is not allowed in a situation line")
-        is_in_loop = True
-    for child in node.iter_child_nodes():
-        _refuse_powers(child, is_in_loop=is_in_loop)
-
-
-def _bound_cost(tree: nodes.Template) -> None:
-    """Mutates: the tree's loops, which get a limit."""
-    if sum(1 for _ in tree.find_all(nodes.Node)) > MAX_NODES:
-        raise SituationError("does not parse: too much in one line; make two of it")
-    if sum(1 for _ in tree.find_all(nodes.Filter)) > MAX_FILTERS:
-        raise SituationError(f"does not parse: more than {MAX_FILTERS} filters in one line")
-    for loop in list(tree.find_all(nodes.For)):
-        loop.iter = nodes.Filter(loop.iter, "_turns", [], [], None, None, lineno=loop.lineno, environment=_ENV)
-
-
-def render_situation(persona: Persona, state: Mapping[str, JsonValue], player: str) -> tuple[str, tuple[str, ...]]:
+def render_situation(
+    persona: Persona, state: Mapping[str, JsonValue], player: str, moment: Sequence[str] = ()
+) -> tuple[str, tuple[str, ...]]:
     """The lines that the game's state fills, and the lines left out, each with its reason.
 
-    state is flat: the world's variables with this character's own laid over them.
+    moment holds lines that the world knows by itself. state is flat: the world's variables with this character's own
+    laid over them.
     """
     name = " ".join(player.split())[:MAX_PLAYER_CHARS] or "a stranger"
-    lines = [f"You are talking to {name}."]
+    lines = [f"You are talking to {name}.", *moment]
     left_out: list[str] = []
     variables = {**state, "player": name}
     for line in persona.situation:
         try:
-            text = _fill(line, variables)
-        except SituationError as exc:
+            text = fill(line, variables)
+        except LineError as exc:
             left_out.append(f"{line!r}: {exc}")
         else:
             lines += [text] if text else []
     return "\n".join(lines), tuple(left_out)
-
-
-def _fill(line: str, variables: Mapping[str, JsonValue]) -> str:
-    """One line on one line, whatever the state holds.
-
-    Raises: SituationError where a variable is missing or of the wrong kind, or the line grows too long.
-    """
-    template = _template(line)
-    out = ""
-    try:
-        for piece in template.generate(**variables):
-            out += piece
-            if len(out) > MAX_LINE_CHARS:
-                raise SituationError(f"longer than {MAX_LINE_CHARS} characters")
-    except TemplateError as exc:
-        raise SituationError(str(exc.message).replace("is undefined", "is not set")) from exc
-    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as exc:
-        if isinstance(exc, SituationError):
-            raise
-        raise SituationError(f"the state does not fit: {exc}") from exc
-    return " ".join(out.split())

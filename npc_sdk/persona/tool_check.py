@@ -17,8 +17,8 @@ from npc_sdk.persona.load import Reading
 from npc_sdk.persona.offer import entry_faults
 from npc_sdk.persona.parameter import FROM, paths_of
 from npc_sdk.persona.problem import MAX_PROBLEMS
+from npc_sdk.persona.sandbox import LineError, variables_in
 from npc_sdk.persona.schema import Persona, WorldFile
-from npc_sdk.persona.situation import SituationError, variables_in
 from npc_sdk.persona.validate import problem_at
 from npc_sdk.persona.yaml_reader import Document, FieldPath
 
@@ -84,7 +84,7 @@ def _told_variables(personas: Iterable[Persona]) -> set[str]:
         for line in persona.situation:
             try:
                 told |= variables_in(line)
-            except SituationError:
+            except LineError:
                 continue  # told as a mistake of its own
     return told
 

@@ -9,7 +9,7 @@ import json
 import types
 import typing
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -28,6 +28,7 @@ _WORDS = {
     "model_type": "should be a map of keys and values",
     "model_attributes_type": "should be a map of keys and values",
     "int_type": "should be a whole number",
+    "int_parsing": "should be a whole number",
     "int_from_float": "should be a whole number",
     "float_type": "should be a number",
     "bool_type": "should be true or false",
@@ -44,29 +45,38 @@ _WORDS = {
 }
 
 
-def validate(document: Document, model: type[M]) -> tuple[M | None, list[ContentError]]:
-    """The model's value, or None and every mistake."""
+def validate(document: Document, model: type[M], *, is_partial: bool = False) -> tuple[M | None, list[ContentError]]:
+    """The model's value, or None and every mistake. A partial document may lack keys, but those of a list's items."""
     try:
         # JSON mode is strict about types ("yes" is no number) and still takes lists for tuples.
         return model.model_validate_json(json.dumps(document.value), strict=True), []
     except ValidationError as exc:
         errors = exc.errors(include_url=False)
+        if is_partial:
+            errors = [error for error in errors if error["type"] != "missing" or any(map(_is_index, error["loc"]))]
         return None, first_problems(problem for error in errors for problem in _problems(document, model, error))
 
 
 def problem_at(document: Document, where: FieldPath, message: str, hint: str = "") -> ContentError:
     """A mistake at a field of a document."""
-    return ContentError(message, path=document.path, line=document.line(where), field=field_name(where), hint=hint)
+    at = document.place(where)
+    path, field = at.path or document.path, field_name(where)
+    return ContentError(message, path=path, line=at.line, column=at.column, field=field, hint=hint)
 
 
 def _problems(document: Document, model: type[BaseModel], error: Any) -> Iterator[ContentError]:
     """One error of pydantic's: one mistake, or all that a model found in itself."""
-    where = _place(error)
+    where = _place(document, error)
     if error["type"] == FAULTS:
         for fault in error["ctx"][FAULTS]:
             yield problem_at(document, (*where, *fault.where), fault.message, fault.hint)
-    else:
+    elif not _follows_from_others(error):
         yield _problem(document, model, where, error)
+
+
+def _follows_from_others(error: Any) -> bool:
+    """Whether a list counts as too short only because its items are wrong, which is told of each."""
+    return bool(error["type"] == "too_short" and len(error["input"] or ()) >= error["ctx"]["min_length"])
 
 
 def _problem(document: Document, model: type[BaseModel], where: FieldPath, error: Any) -> ContentError:
@@ -86,16 +96,20 @@ def _problem(document: Document, model: type[BaseModel], where: FieldPath, error
     return problem_at(document, where, said if value == "" else f"{said}, not {shown(value)}", hint)
 
 
-def _place(error: Any) -> FieldPath:
-    """Where in the file, without pydantic's own steps: which kind of item it took one for, and that a key is meant."""
+def _place(document: Document, error: Any) -> FieldPath:
+    """Where in the file, without pydantic's own steps: which kind of value it took one for, and that a key is meant."""
     loc = error["loc"]
     if loc[-1:] == ("[key]",) and error["type"] != "extra_forbidden":
         loc = loc[:-1]
-    return tuple(
-        step
-        for before, step in zip((None, *loc), loc, strict=False)
-        if not (isinstance(before, int) and str(step).startswith("<"))
-    )
+    where: FieldPath = ()
+    for step in loc:
+        if not str(step).startswith("<") or (*where, step) in document.places:
+            where = (*where, step)
+    return where
+
+
+def _is_index(step: object) -> bool:
+    return isinstance(step, int)
 
 
 def _nothing_there(document: Document, model: type[BaseModel], where: FieldPath) -> ContentError:
@@ -134,29 +148,41 @@ def _keys_hint(model: type[BaseModel], where: FieldPath) -> str:
 
 def _fields_at(model: type[BaseModel], where: Sequence[str | int]) -> tuple[str, ...]:
     """The keys that a model allows at a place."""
-    found = _model_at(model, where)
-    return tuple(found.model_fields) if found else ()
+    return tuple(name for found in _models_at(model, where) for name in found.model_fields)
 
 
 def _description(model: type[BaseModel], where: Sequence[str | int]) -> str:
-    parent = _model_at(model, where[:-1])
-    info = parent.model_fields.get(str(where[-1])) if parent else None
-    return (info.description or "") if info else ""
+    fields = (found.model_fields.get(str(where[-1])) for found in _models_at(model, where[:-1]))
+    return next((info.description or "" for info in fields if info), "")
 
 
-def _model_at(model: type[BaseModel], where: Sequence[str | int]) -> type[BaseModel] | None:
-    """Follows a field path through nested models and tuples of models."""
-    found: type[BaseModel] | None = model
+def _models_at(model: type[BaseModel], where: Sequence[str | int]) -> list[type[BaseModel]]:
+    """Follows a field path through nested models, and lists and maps of models."""
+    found: list[Any] = [model]
     for step in where:
-        if isinstance(step, int):
-            continue
-        info = found.model_fields.get(step) if found else None
-        found = _model_in(info.annotation) if info else None
-    return found
+        if isinstance(step, str):
+            found = [inner for part in found for inner in _inside(part, step)]
+    return [part for part in _parts(found) if _is_model(part)]
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model inside an annotation such as ``tuple[Tool, ...]`` or ``Voice | None``."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation if issubclass(annotation, BaseModel) else None
-    return next((found for part in typing.get_args(annotation) if (found := _model_in(part))), None)
+def _inside(annotation: Any, key: str) -> Iterator[Any]:
+    """The annotations of what stands under a key."""
+    for part in _parts([annotation]):
+        if not _is_model(part):
+            yield typing.get_args(part)[1]
+        elif key in part.model_fields:
+            yield part.model_fields[key].annotation
+
+
+def _parts(annotations: Sequence[Any]) -> Iterator[Any]:
+    """The models and the maps in annotations such as ``tuple[Tool, ...]``, ``Voice | None``, ``dict[str, Place]``."""
+    for annotation in annotations:
+        if _is_model(annotation) or typing.get_origin(annotation) is dict:
+            yield annotation
+        else:
+            yield from _parts(typing.get_args(annotation))
+
+
+def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    is_plain = isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias)
+    return is_plain and issubclass(annotation, BaseModel)

@@ -17,6 +17,7 @@ import yaml
 
 from npc_sdk.errors import ContentError
 from npc_sdk.messages import JsonValue
+from npc_sdk.persona.problem import syntax_problem
 
 FieldPath: TypeAlias = tuple[str | int, ...]
 
@@ -31,10 +32,11 @@ _CORE_TAGS = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value stands. Units: both count from 1."""
+    """Where a value stands. Units: both count from 1. path is set where it is another file than the document's."""
 
     line: int
     column: int
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,17 @@ class Document:
     value: JsonValue
     places: Mapping[FieldPath, Place] = field(default_factory=dict)
 
-    def line(self, where: FieldPath) -> int:
-        """The line of a field, or of the nearest thing around it that is in the file."""
+    def place(self, where: FieldPath) -> Place:
+        """Where a field stands, or the nearest thing around it that is in the file."""
         for length in range(len(where), -1, -1):
             place = self.places.get(where[:length])
             if place is not None:
-                return place.line
-        return 1
+                return place
+        return Place(1, 1)
+
+    def line(self, where: FieldPath) -> int:
+        """The line of that place."""
+        return self.place(where).line
 
 
 def field_name(where: FieldPath) -> str:
@@ -87,10 +93,10 @@ def read_text(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         line = exc.object.count(b"\n", 0, exc.start) + 1
-        wrong = exc.object[exc.start : exc.end]
-        raise ContentError(
-            f"byte {wrong!r} is not UTF-8", path=path, line=line, hint="save the file in the encoding UTF-8"
-        ) from exc
+        before = exc.object[exc.object.rfind(b"\n", 0, exc.start) + 1 : exc.start]
+        told = f"byte {exc.object[exc.start : exc.end]!r} is not UTF-8"
+        hint = "save the file in the encoding UTF-8"
+        raise ContentError(told, path=path, line=line, column=len(before.decode("utf-8-sig")) + 1, hint=hint) from exc
     except OSError as exc:
         raise ContentError(f"cannot be read: {exc.strerror}", path=path) from exc
 
@@ -114,7 +120,7 @@ def parse_yaml(text: str, path: Path) -> Document:
         finally:
             loader.dispose()
     except yaml.YAMLError as exc:
-        raise _syntax_error(exc, path) from exc
+        raise syntax_problem(exc, text, path) from exc
     return Document(path, value, places)
 
 
@@ -138,22 +144,23 @@ def _refuse_traps(text: str, path: Path) -> None:
     """Looks at the flat event stream, before anything recursive touches the text."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
-        if count > MAX_EVENTS:
-            raise ContentError(f"the file holds more than {MAX_EVENTS:,} values", path=path, hint="split it")
-        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent):
-            raise ContentError(
-                f"the alias {'*' + str(event.anchor)!r} is not allowed",
-                path=path,
-                line=line,
-                hint="write the value out",
-            )
+            told = f"the alias {'*' + str(event.anchor)!r} is not allowed"
+            raise _event_error(told, event, path, "write the value out")
+        if count > MAX_EVENTS:
+            raise _event_error(f"the file holds more than {MAX_EVENTS:,} values", event, path, "split it")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                raise ContentError(f"lists and maps are nested deeper than {MAX_DEPTH}", path=path, line=line)
+                raise _event_error(f"lists and maps are nested deeper than {MAX_DEPTH}", event, path)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+
+
+def _event_error(message: str, event: yaml.Event, path: Path, hint: str = "") -> ContentError:
+    mark = event.start_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    return ContentError(message, path=path, line=line, column=column, hint=hint)
 
 
 @dataclass(slots=True)
@@ -191,6 +198,8 @@ class _Builder:
         key = self._scalar(node, where) if isinstance(node, yaml.ScalarNode) else node.tag
         if isinstance(node, yaml.ScalarNode) and isinstance(key, str):
             return key
+        if isinstance(node, yaml.ScalarNode) and isinstance(key, int) and str(int(key)) == node.value:
+            return str(node.value)  # -3 is -3 as a text too, which 0x1F, 007 and true are not
         shown = node.value if isinstance(node, yaml.ScalarNode) else _short_tag(node.tag)
         raise self._error(f"the key {shown!r} is not text", node, where, "put it in quotes")
 
@@ -206,7 +215,9 @@ class _Builder:
         return value
 
     def _error(self, message: str, node: yaml.Node, where: FieldPath, hint: str = "") -> ContentError:
-        return ContentError(message, path=self.path, line=_place(node).line, field=field_name(where), hint=hint)
+        at = _place(node)
+        where_told = field_name(where)
+        return ContentError(message, path=self.path, line=at.line, column=at.column, field=where_told, hint=hint)
 
 
 def _read_int(text: str) -> int:
@@ -235,17 +246,3 @@ def _place(node: yaml.Node) -> Place:
 
 def _short_tag(tag: str) -> str:
     return tag.replace(_TAG, "!!")
-
-
-def _syntax_error(exc: yaml.YAMLError, path: Path) -> ContentError:
-    mark = getattr(exc, "problem_mark", None)
-    problem = getattr(exc, "problem", None) or getattr(exc, "reason", None) or str(exc).split("\n")[0]
-    context = getattr(exc, "context", None)
-    where = f" at column {mark.column + 1}" if mark else ""
-    told = f"{context}, {problem}" if context else str(problem)
-    return ContentError(
-        f"not valid YAML{where}: {told}",
-        path=path,
-        line=mark.line + 1 if mark else 0,
-        hint="check the indentation and the quotes",
-    )

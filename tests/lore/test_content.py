@@ -38,8 +38,12 @@ def test_a_good_folder_loads(root: Path) -> None:
     assert list(content.personas) == ["ada"]
     shared, own = content.lore
     assert (shared.entry_id, shared.text, shared.keys) == ("places.the-mill", "The mill turns.", ("mill",))
-    assert (shared.npc_ids, shared.line) == (frozenset(), 3)
-    assert (own.entry_id, own.text, own.npc_ids) == ("ada.own.gold", "Gold lies under the wheel.", frozenset({"ada"}))
+    assert (shared.scope.npc_ids, shared.line) == (frozenset(), 3)
+    assert (own.entry_id, own.text, own.scope.npc_ids) == (
+        "ada.own.gold",
+        "Gold lies under the wheel.",
+        frozenset({"ada"}),
+    )
 
 
 def test_front_matter_holds_for_the_whole_file(root: Path) -> None:
@@ -48,7 +52,7 @@ def test_front_matter_holds_for_the_whole_file(root: Path) -> None:
         "---\nnpcs: [ada]\nkeys: [town]\n---\n## A b!\nkeys: x\nOne.\n\n## B\nid: two\nTwo.\n",
     )
     first, second = load_world(root).lore
-    assert (first.entry_id, first.keys, first.npc_ids) == ("places.a-b", ("x", "town"), frozenset({"ada"}))
+    assert (first.entry_id, first.keys, first.scope.npc_ids) == ("places.a-b", ("x", "town"), frozenset({"ada"}))
     assert (second.entry_id, second.keys) == ("two", ("town",))
 
 
@@ -58,7 +62,7 @@ def test_yaml_lore_says_the_same(root: Path) -> None:
         "entries:\n  - id: inn\n    text: The inn is warm.\n    keys: [inn]\n    npcs: [ada]\n",
     )
     entry = load_world(root).lore[0]
-    assert (entry.entry_id, entry.text, entry.keys, entry.npc_ids) == (
+    assert (entry.entry_id, entry.text, entry.keys, entry.scope.npc_ids) == (
         "inn",
         "The inn is warm.",
         ("inn",),
@@ -73,13 +77,13 @@ def test_yaml_lore_says_the_same(root: Path) -> None:
         pytest.param(
             "world/lore/a.md",
             "## A\nkey: mill\nText.",
-            "world/lore/a.md:2: A: unknown attribute 'key' (did you mean 'keys'?)",
+            "world/lore/a.md:2:1: A: unknown attribute 'key' (did you mean 'keys'?)",
             id="unknown attribute",
         ),
         pytest.param(
             "world/lore/a.md",
             "## A\nkeys: a\nkeys: b\nText.",
-            "a.md:3: A: the attribute 'keys' is given twice",
+            "a.md:3:1: A: the attribute 'keys' is given twice",
             id="twice",
         ),
         pytest.param(
@@ -96,7 +100,7 @@ def test_yaml_lore_says_the_same(root: Path) -> None:
         pytest.param(
             "world/lore/a.md",
             "---\nkeys: [a]\nnpc: [ada]\n---\n## A\nText.",
-            "a.md:3: npc: unknown key 'npc' (did you mean 'npcs'?)",
+            "a.md:3:1: npc: unknown key 'npc' (did you mean 'npcs'?)",
             id="unknown front matter",
         ),
         pytest.param(
@@ -106,7 +110,10 @@ def test_yaml_lore_says_the_same(root: Path) -> None:
             id="npc",
         ),
         pytest.param(
-            "world/lore/a.md", "## A\nkeys: ...\nText.", "a.md:1: a.a: the key '...' holds no word", id="key of no word"
+            "world/lore/a.md",
+            "## A\nkeys: ...\nText.",
+            "a.md:2:7: A.keys[0]: the key '...' holds no word",
+            id="key of no word",
         ),
         pytest.param(
             "world/lore/a.md",
@@ -115,12 +122,12 @@ def test_yaml_lore_says_the_same(root: Path) -> None:
             id="id",
         ),
         pytest.param(
-            "world/lore/a.md", "## A\nid: A B\nText.", "a.md:1: A: id: String should match pattern", id="wrong id"
+            "world/lore/a.md", "## A\nid: A B\nText.", "a.md:2:1: A.id: 'A B' is no id (small letters,", id="wrong id"
         ),
         pytest.param(
             "world/lore/a.yaml",
             "entries:\n  - id: a\n    txt: b\n",
-            "a.yaml:2: entries[0].text: is missing",
+            "a.yaml:2:5: entries[0].text: is missing",
             id="yaml lore",
         ),
         pytest.param(
@@ -139,7 +146,7 @@ def test_yaml_lore_says_the_same(root: Path) -> None:
         pytest.param(
             "ada/persona.yaml",
             PERSONA + "tools: [wawe]\n",
-            "persona.yaml:5: tools[0]: the world has no tool 'wawe' (did you mean 'wave'?)",
+            "persona.yaml:5:9: tools[0]: the world has no tool 'wawe' (did you mean 'wave'?)",
             id="unknown tool",
         ),
     ],

@@ -10,6 +10,7 @@ import pytest
 from npc_sdk.lore.content import load_world
 from npc_sdk.persona.offer import offers
 from npc_sdk.persona.schema import Persona
+from npc_sdk.persona.secret import kept_secrets
 
 CONTENT = load_world(Path(__file__).parents[2] / "personas")
 STYLES = {
@@ -33,8 +34,8 @@ def test_a_character_is_short_and_complete(npc_id: str) -> None:
     assert _words(persona.description) <= 30
     assert 1 <= len(persona.goals) <= 2
     assert all(_words(goal) <= 12 for goal in persona.goals)
-    assert len(persona.secrets) == 1
-    assert _words(persona.secrets[0]) <= 16
+    (secret,) = kept_secrets(persona)
+    assert _words(secret) <= 16
     assert len(persona.knows) <= 3
     assert all(_words(fact) <= 14 for fact in persona.knows)
     assert len(offers(persona, CONTENT.world)) <= 5
@@ -88,7 +89,7 @@ def test_tools_are_declared_in_the_order_that_prompts_have_always_had() -> None:
 
 
 def test_lore_is_keyed_short_and_partly_private() -> None:
-    shared = [entry for entry in CONTENT.lore if not entry.npc_ids]
+    shared = [entry for entry in CONTENT.lore if not entry.scope.npc_ids]
     assert len(shared) >= 24
     assert all(entry.keys for entry in CONTENT.lore)
     assert all(_words(entry.text) <= 30 for entry in CONTENT.lore)

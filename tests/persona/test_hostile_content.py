@@ -11,8 +11,9 @@ import pytest
 
 from npc_sdk.errors import ContentError
 from npc_sdk.persona.load import load_persona, read_persona, read_world_file
+from npc_sdk.persona.sandbox import LineError, check_line
 from npc_sdk.persona.schema import Persona, Voice
-from npc_sdk.persona.situation import SituationError, check_situation_line, render_situation
+from npc_sdk.persona.situation import render_situation
 
 GOOD = "name: A\nrole: b\nvoice: {style: c}\n"
 TOOL = "name: A\ntools:\n- name: t\n  description: d\n  parameters:\n    properties:\n"
@@ -38,8 +39,8 @@ def _in_time() -> Iterator[None]:
     ],
 )
 def test_a_line_that_would_take_for_ever_is_refused_when_it_is_read(line: str, words: str) -> None:
-    with pytest.raises(SituationError, match=words):
-        check_situation_line(line)
+    with pytest.raises(LineError, match=words):
+        check_line(line)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from npc_sdk.errors import ContentError
+from npc_sdk.lore.publish import SCHEMAS, publish, schema_text
 from npc_sdk.persona.load import load_persona, read_persona, read_world_file
 from npc_sdk.persona.problem import ContentProblems
-from npc_sdk.persona.publish import SCHEMAS, publish, schema_text
 from npc_sdk.persona.yaml_reader import read_yaml
 
 PERSONAS = Path(__file__).parents[2] / "personas"
@@ -43,12 +43,12 @@ situation:
         load_persona(path)
     told = [str(problem).replace(f"{path}:", "") for problem in caught.value.problems]
     assert told == [
-        '1: role: is missing (Trade and place, completing "You are NAME, …": "the blacksmith of Alderwick".)',
-        "3: voice.style: should be text, not ['proud', 'grand'] (write one text, without '- ' and '[')",
-        "4: voice.exampels: unknown key 'exampels' (did you mean 'examples'?)",
-        "6: goals: should be a list, not 'Grind the corn.' (start each item with '- ')",
-        "8: sampling.temperature: should be 2 or less, not 3.5",
-        "10: situation[0]: 'You hold: {{ holds | wobble }}.': does not parse: No filter named 'wobble'"
+        '1:1: role: is missing (Trade and place, completing "You are NAME, …": "the blacksmith of Alderwick".)',
+        "3:3: voice.style: should be text, not ['proud', 'grand'] (write one text, without '- ' and '[')",
+        "4:3: voice.exampels: unknown key 'exampels' (did you mean 'examples'?)",
+        "6:1: goals: should be a list, not 'Grind the corn.' (start each item with '- ')",
+        "8:3: sampling.temperature: should be 2 or less, not 3.5",
+        "10:5: situation[0]: 'You hold: {{ holds | wobble }}.': does not parse: No filter named 'wobble'"
         " (known filters: capitalize, default, dictsort, first, items, join, last, length, lower, round, sort, title,"
         " unique, upper)",
     ]
@@ -69,14 +69,14 @@ situation:
         pytest.param("sampling: {top_p: 1.5}", "sampling.top_p: should be 1 or less, not 1.5", id="out of range"),
         pytest.param("knows:\n  - Pip says: hello", "(a text with ': ' in it stands in quotes)", id="colon in an item"),
         pytest.param("goals:\n  -one\n  -two", "(put a blank after each '-')", id="dash without a blank"),
-        pytest.param("greeting: [Aye]", "(write one text, without '- ' and '[')", id="list for a text"),
+        pytest.param("appearance: [Aye]", "(write one text, without '- ' and '[')", id="list for a text"),
         pytest.param(f"greeting: {'x' * 2001}", "should have at most 2000 characters, not 'xxx", id="too long"),
         pytest.param("situation: ['{{ a | jion }}']", "(did you mean 'join'?)", id="filter"),
         pytest.param("situation: ['{{ a }']", "(a variable stands between '{{' and '}}')", id="brace"),
         pytest.param("situation: ['{% if a %}x']", "(close it with '{% endif %}')", id="open condition"),
-        pytest.param("situation: ['{{ f(1) }}']", "not allowed in a situation line (personas/README", id="call"),
+        pytest.param("situation: ['{{ f(1) }}']", "'call' is not allowed here (personas/README", id="call"),
         pytest.param("Goals: []", "unknown key 'Goals' (did you mean 'goals'?)", id="capital letter"),
-        pytest.param("xyzzy: 1", "unknown key 'xyzzy' (known keys: barks,", id="nothing near"),
+        pytest.param("xyzzy: 1", "unknown key 'xyzzy' (known keys: appearance, barks,", id="nothing near"),
         pytest.param("knows: ['']", "knows[0]: should not be empty", id="empty line"),
     ],
 )
@@ -92,8 +92,8 @@ def test_a_mistake_names_field_value_and_remedy(tmp_path: Path, line: str, words
     [
         pytest.param("name: A\n\trole: b", 2, "a tab is used for indentation", id="tab"),
         pytest.param("name: A\nvoice:\n\tstyle: b", 3, "indent with blanks", id="tab before a key"),
-        pytest.param("name: A\nrole: a smith: old", 2, "column 14: a ': ' stands where no key can be", id="colon"),
-        pytest.param('name: "A\nrole: b', 1, "column 7: a quote is opened and not closed", id="open quote"),
+        pytest.param("name: A\nrole: a smith: old", 2, "yaml:2:14: a ': ' stands where no key can be", id="colon"),
+        pytest.param('name: "A\nrole: b', 1, "yaml:1:7: a quote is opened and not closed", id="open quote"),
         pytest.param("role: 'the smith's aid'", 1, "nothing may follow a closing quote", id="quote in a text"),
         pytest.param("name: A\nvoice:\n  style: b\n examples: []", 4, "does not line up", id="crooked"),
         pytest.param("barks:\n  - @you", 2, "put the text in quotes", id="sign of YAML's own"),
@@ -159,7 +159,7 @@ def test_a_wrong_tool_is_told(tmp_path: Path, tool: str, words: str) -> None:
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_published_schemas_are_fresh(name: str) -> None:
     published = (PERSONAS / name).read_text(encoding="utf-8")
-    assert published == schema_text(SCHEMAS[name]), "run: python -m npc_sdk.persona.publish personas"
+    assert published == schema_text(SCHEMAS[name]), "run: python -m npc_sdk.lore.publish personas"
 
 
 def test_publish_writes_every_schema(tmp_path: Path) -> None:

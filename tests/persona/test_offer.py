@@ -79,7 +79,7 @@ def test_rules_come_from_the_tool_then_the_set_then_its_own_line(world: Reading[
     ("entry", "told"),
     [
         pytest.param(
-            "sel_item", "4: tools[0]: the world has no tool 'sel_item' (did you mean 'sell_item'?)", id="tool"
+            "sel_item", "4:9: tools[0]: the world has no tool 'sel_item' (did you mean 'sell_item'?)", id="tool"
         ),
         pytest.param("trad", "the world has no tool 'trad' (did you mean 'trade'?)", id="set"),
         pytest.param("zzz", "(known tools and sets: give_item, sell_item, trade, wave)", id="nothing near"),

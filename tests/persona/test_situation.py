@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from npc_sdk.lore.content import load_world
+from npc_sdk.persona.sandbox import LineError, check_line
 from npc_sdk.persona.schema import Persona, Voice
-from npc_sdk.persona.situation import SituationError, check_situation_line, render_situation
+from npc_sdk.persona.situation import render_situation
 
 PERSONAS = Path(__file__).parents[2] / "personas"
 PRICES = (
@@ -92,8 +93,8 @@ def test_a_line_that_cannot_be_filled_is_left_out_and_told(line: str, state: dic
     ],
 )
 def test_what_is_not_allowed_is_refused_before_play(line: str) -> None:
-    with pytest.raises(SituationError):
-        check_situation_line(line)
+    with pytest.raises(LineError):
+        check_line(line)
 
 
 @pytest.mark.parametrize("line", ["{{ x.__class__ }}", "{{ x['__class__'] }}", "{{ x.upper }}"])

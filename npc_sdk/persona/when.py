@@ -1,0 +1,111 @@
+"""What conditions may ask for in a world: quests and their stages, relationships, moods, names of the calendar.
+
+Says what is misspelt, and whether a condition can hold at all. Called by persona/cast_check.py and lore/scope_check.py;
+whether one holds at a moment is persona/condition.py's.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator, Field
+
+from npc_sdk.messages import JsonValue
+from npc_sdk.persona.condition import MAX_CHARS, check_condition, compared_texts, holds, looked_up
+from npc_sdk.persona.fault import Fault, refuse_faults
+from npc_sdk.persona.problem import name_hint, shown
+from npc_sdk.persona.sandbox import LineError
+
+RELATION = range(-10, 11)
+_MAX_TRIES = 500
+_HINT = "a condition compares what the game sets: quests.hammer == 'done' and relation.player >= 3"
+_Choice: TypeAlias = str | int | None
+
+
+def _refuse_wrong(text: str) -> str:
+    refuse_faults(condition_faults(text))
+    return text
+
+
+Condition = Annotated[str, Field(max_length=MAX_CHARS), AfterValidator(_refuse_wrong)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a condition can ask for by fixed names: quests with their stages, whom relation names, moods, date's parts.
+
+    date has the names that a part can be, none for a number; it is empty where the world has no calendar.
+    """
+
+    quests: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    relations: frozenset[str] = frozenset()
+    moods: frozenset[str] = frozenset()
+    date: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def condition_faults(text: str, asked: Asked | None = None) -> Iterator[Fault]:
+    """What is wrong with a condition; without asked, only whether it can be read."""
+    try:
+        check_condition(text)
+    except LineError as exc:
+        yield Fault((), f"{shown(text)}: {str(exc).removesuffix('.')}", _HINT)
+        return
+    if asked is not None:
+        found = [*_name_faults(text, asked), *_text_faults(text, asked)]
+        yield from found
+        if not found and _never_holds(text, asked):
+            yield Fault((), f"{shown(text)} can never hold")
+
+
+def _name_faults(text: str, asked: Asked) -> Iterator[Fault]:
+    """Parts of quests, relation and date that there are not."""
+    known = {"quests": asked.quests, "relation": asked.relations, "date": asked.date}
+    what = {"quests": "quest", "relation": "relationship", "date": "part of a date"}
+    for path in sorted(looked_up(text)):
+        root, _, name = path.partition(".")
+        names = known.get(root, ())
+        if name and root in known and name not in names and (root != "date" or names):
+            yield Fault((), f"{path}: there is no {what[root]} {name!r}", name_hint(name, names, f"{root}"))
+
+
+def _text_faults(text: str, asked: Asked) -> Iterator[Fault]:
+    """Texts that something is held against and that it can never be."""
+    choices = _choices(asked)
+    for path, value in compared_texts(text):
+        known = [choice for choice in choices.get(path, ()) if isinstance(choice, str)]
+        if known and value not in known:
+            yield Fault((), f"{path} is never {value!r}", name_hint(value, known, path))
+
+
+def _choices(asked: Asked) -> dict[str, tuple[_Choice, ...]]:
+    """Every value that what can be asked for may take; None: not set."""
+    out: dict[str, tuple[_Choice, ...]] = {f"quests.{name}": (*stages, None) for name, stages in asked.quests.items()}
+    out |= {f"relation.{name}": tuple(RELATION) for name in asked.relations}
+    out |= {f"date.{part}": (*names, None) for part, names in asked.date.items() if names}
+    return out | {"mood": (*sorted(asked.moods), None)}
+
+
+def _never_holds(text: str, asked: Asked) -> bool:
+    """Whether no state makes it true, found by trying; only where all that it asks for has few values."""
+    paths = [path for path in looked_up(text) if path not in {"quests", "relation", "date"}]
+    choices = _choices(asked)
+    if not all(path in choices for path in paths):
+        return False
+    if math.prod(len(choices[path]) for path in paths) > _MAX_TRIES:
+        return False
+    tries = itertools.product(*(choices[path] for path in paths))
+    return not any(holds(text, _state(zip(paths, values, strict=True)))[0] for values in tries)
+
+
+def _state(values: Iterator[tuple[str, _Choice]]) -> dict[str, JsonValue]:
+    state: dict[str, JsonValue] = {}
+    groups: dict[str, dict[str, JsonValue]] = {"quests": {}, "relation": {}, "date": {}}
+    for path, value in values:
+        root, _, name = path.partition(".")
+        if value is not None:
+            (groups[root] if name else state)[name or root] = value
+    return {**groups, **state}
