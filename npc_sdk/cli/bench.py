@@ -146,6 +146,31 @@ def copy(runs: Runs = 5, work: Work = None, json_file: JsonFile = None) -> None:
     _run(bench.run, "copy", "hearth", runs, work, json_file)
 
 
+@app.command()
+def lore(
+    passages: Annotated[int, typer.Option(help="How many passages the larger world has.", min=100)] = 100_000,
+    semantic: Annotated[
+        Path | None,
+        typer.Option(help="A sentence-transformers folder, to measure it on at most 10,000 passages.", metavar="DIR"),
+    ] = None,
+    runs: Runs = 3,
+    work: Work = None,
+    json_file: JsonFile = None,
+) -> None:
+    """The lore search: index time cold and warm, disk, memory and query time, beside rank_bm25 and bm25s."""
+    from npc_sdk.bench import lore as bench
+    from npc_sdk.bench.report import tables
+    from npc_sdk.bench.store import default_work
+
+    folder = (work or default_work()).expanduser().resolve() / "lore"
+    with Screen() as screen:
+        board = bench.run(
+            work=folder, json_path=json_file, runs=runs, passages=passages, semantic=semantic, watch=screen
+        )
+    for part in tables(board):
+        Console().print(part)
+
+
 def _run(
     bench: Callable[[Plan], None],
     name: str,

@@ -1,6 +1,6 @@
-"""``npc eval``: how well a model does on published tests. Torch loads only when a command runs a model.
+"""``npc eval``: how well a model does on published tests, and the lore search on ours. Torch loads only with a model.
 
-The tests' rows are not part of this package; --data names where they are.
+The published tests' rows are not part of this package; --data names where they are.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import typer
 
 from npc_sdk.cli import option
 from npc_sdk.cli.eval_calls import calls
+from npc_sdk.cli.eval_lore import lore
 from npc_sdk.evals.bfcl.category import Category
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Measure what a model can do, on published tests and on ours.", no_args_is_help=True)
 app.command()(calls)
+app.command()(lore)
 PIPED_WIDTH = 160
 
 

@@ -1,5 +1,6 @@
 """Words of a text as the search compares them: folded, lightly stemmed, with or without the small words.
 
+The stemmer and the small words here are those of English; language.py chooses for others.
 Source: the plural rules follow Harman's "S" stemmer (How effective is suffixing?, 1991); -ed and -ing are ours.
 """
 
@@ -7,9 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+# Vowel signs of Indic and other scripts belong to their word, though they are no letters.
+_MARKS = "".join(sign for sign in map(chr, range(0x300, 0x3100)) if unicodedata.category(sign).startswith("M"))
+_WORD = re.compile(rf"[\w{_MARKS}]+(?:'[\w{_MARKS}]+)*")
+# Scripts that put no blanks between words: Thai to Khmer, kana, Chinese characters. Read as pairs of signs.
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 
 _SMALL_WORDS = """
     a about after again all also am an and any anybody anyone anything are as ask at away back be because been
@@ -29,17 +35,36 @@ STOPWORDS = frozenset(_SMALL_WORDS.split())
 
 def words(text: str) -> list[str]:
     """Every word of the text, stemmed, in order."""
-    return [stem(word) for word in _plain_words(text)]
+    return [stem(word) for word in plain_words(text)]
 
 
 def content_words(text: str) -> list[tuple[str, str]]:
     """The words that carry meaning, each as (stem, word as folded)."""
-    return [(stem(word), word) for word in _plain_words(text) if word not in STOPWORDS]
+    return [(stem(word), word) for word in plain_words(text) if word not in STOPWORDS]
 
 
-def _plain_words(text: str) -> list[str]:
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
-    return [part for word in _WORD.findall(folded) for part in _uncontracted(word)]
+def plain_words(text: str) -> list[str]:
+    """Every word of the text, folded, in order; pairs of signs where a script has no blanks."""
+    if text.isascii():
+        folded = text.lower().replace("_", " ")
+        spaced = _WORD.findall(folded)
+    else:
+        folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("_", " ")
+        spaced = [part for word in _WORD.findall(folded) for part in _pairs(word)]
+    return [part for word in spaced for part in _uncontracted(word)] if "'" in folded else spaced
+
+
+def _pairs(word: str) -> Iterator[str]:
+    """The word itself, or the parts of it in a script without blanks as each sign with the next."""
+    start = 0
+    for run in _UNSPACED.finditer(word):
+        if start < run.start():
+            yield word[start : run.start()]
+        signs = run.group()
+        yield from (signs[at : at + 2] for at in range(max(1, len(signs) - 1)))
+        start = run.end()
+    if start < len(word):
+        yield word[start:]
 
 
 def _uncontracted(word: str) -> list[str]:
@@ -52,7 +77,7 @@ def _uncontracted(word: str) -> list[str]:
     return [head] if tail in {"s", "ll", "re", "ve", "d", "m"} else [head, *tail.split("'")]
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
     """The word less the commonest English endings; rough, and the same on both sides of a comparison."""
     word = _singular(word)

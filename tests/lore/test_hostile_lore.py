@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from npc_sdk.lore.entry import LoreEntry
+from npc_sdk.lore.activation import Activator
+from npc_sdk.lore.entry import LoreEntry, Scope
 from npc_sdk.lore.read import link_problems, read_lore
+from npc_sdk.lore.scan import Scan, Viewer
 
 
 @pytest.fixture
@@ -25,6 +28,15 @@ def folder(tmp_path: Path) -> Path:
         pytest.param("## A\n" + "a: b\n" * 150_000, "more mistakes follow", id="attributes"),
         pytest.param("## A\nb\n" * 120_000, "more than 10,000 entries", id="entries"),
         pytest.param("x\n" * 400_000, "more mistakes follow", id="no heading"),
+        pytest.param("## A\nkeys: " + "a," * 400_000 + "\nb", "at most 64 items", id="keys"),
+        pytest.param("## A\nkeys: " + "/" * 900_000 + "\nb", "at most 200 characters", id="slashes"),
+        pytest.param("## A\nkeys: " + "/\\/,/" * 150_000 + "\nb", "at most 64 items", id="escaped slashes"),
+        pytest.param("## A\nsticky: " + "9" * 900_000 + "\nb", "should be a whole number", id="digits"),
+        pytest.param("## A\nwhen: " + "(" * 900_000 + "\nb", "at most 300 characters", id="brackets"),
+        pytest.param(
+            "".join(f"## A\nid: a{n}\nwhen: x == {n}\nb\n" for n in range(9000)), "at most 500", id="conditions"
+        ),
+        pytest.param("".join(f"## A\nid: a{n}\nkeys: /{n}/\nb\n" for n in range(9000)), "at most 200", id="patterns"),
     ],
 )
 def test_a_page_is_read_in_time_whatever_it_holds(folder: Path, text: str, words: str) -> None:
@@ -36,8 +48,33 @@ def test_a_page_is_read_in_time_whatever_it_holds(folder: Path, text: str, words
     assert len(problems) <= 101
 
 
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        pytest.param("when: x == {n}", "at most 500 in one file", id="conditions"),
+        pytest.param("keys: ['/(.{{0,20}}){{20}}{n}/']", "at most 200 in one file", id="patterns"),
+        pytest.param("logic: {n}x", "more mistakes follow", id="mistakes"),
+    ],
+)
+def test_a_yaml_file_is_read_in_time_whatever_it_holds(folder: Path, item: str, words: str) -> None:
+    items = "".join(f"  - id: a{n}\n    text: b\n    {item.format(n=n)}\n" for n in range(5000))
+    (folder / "a.yaml").write_text(f"entries:\n{items}")
+    started = time.perf_counter()
+    problems = read_lore(folder)[1]
+    assert time.perf_counter() - started < 3
+    assert words in str(problems[-1])
+
+
+def test_many_costly_patterns_are_run_in_time() -> None:
+    entries = [LoreEntry(f"e{n}", "t", (f"/(.{{0,20}}){{20}}x{n}/",)) for n in range(50)]
+    activator = Activator(entries)
+    started = time.perf_counter()
+    activator.run(Scan(Viewer("mara"), ("abc " * 500,)), np.ones(50, np.bool_))
+    assert time.perf_counter() - started < 3  # some 0.5 s; 200 is the most that one file may hold
+
+
 def test_of_very_many_unknown_names_the_first_are_told() -> None:
-    entries = [LoreEntry(f"e{i}", "t", npc_ids=frozenset(f"n{i}x{j}" for j in range(64))) for i in range(3000)]
+    entries = [LoreEntry(f"e{i}", "t", scope=Scope(frozenset(f"n{i}x{j}" for j in range(64)))) for i in range(3000)]
     started = time.perf_counter()
     problems = link_problems(entries, ["mara", "elsbeth"])
     assert time.perf_counter() - started < 3

@@ -17,6 +17,7 @@ OURS = {
     "beside-game": "npc_sdk.bench.runner.beside:GameRunner",
     "calls": "npc_sdk.bench.runner.calls:CallsRunner",
     "village": "npc_sdk.bench.runner.village:VillageRunner",
+    "lore": "npc_sdk.bench.runner.lore:LoreRunner",
     "tavern-ours": "npc_sdk.bench.tavern.runner:OurTavern",
 }
 PEERS = {

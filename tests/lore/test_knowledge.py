@@ -1,0 +1,41 @@
+"""Who knows what: the fast answer for a whole book is the plain one of each entry."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from npc_sdk.lore.entry import LoreEntry, Scope
+from npc_sdk.lore.knowledge import Knowledge
+from npc_sdk.lore.scan import Viewer
+from npc_sdk.lore.scope import barred
+
+NAMES = st.sampled_from(("a", "b", "c"))
+SETS = st.frozensets(NAMES, max_size=2)
+DAYS = st.none() | st.integers(0, 4)
+CONDITIONS = st.sampled_from(("", "stage > 2", "quests.hammer == 'done'", "unset"))
+SCOPES = st.builds(Scope, npc_ids=SETS, factions=SETS, places=SETS, since=DAYS, until=DAYS, when=CONDITIONS)
+VIEWERS = st.builds(
+    Viewer,
+    npc_id=NAMES,
+    factions=SETS,
+    place=st.sampled_from(("", "a", "b")),
+    today=DAYS,
+    variables=st.sampled_from(({}, {"stage": 3}, {"stage": 1, "quests": {"hammer": "done"}})),
+    learned=st.frozensets(st.sampled_from(("e0", "e1", "elsewhere")), max_size=2),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(scopes=st.lists(SCOPES, max_size=8), viewer=VIEWERS)
+def test_it_says_what_each_scope_says(scopes: list[Scope], viewer: Viewer) -> None:
+    entries = [LoreEntry(f"e{at}", "x", scope=scope) for at, scope in enumerate(scopes)]
+    known = Knowledge(entries).seen_by(viewer)
+    wanted = ["" if entry.entry_id in viewer.learned else barred(entry.scope, viewer) for entry in entries]
+    assert [known.why_not(at) for at in range(len(entries))] == wanted
+    assert known.mask.tolist() == [not why for why in wanted]
+
+
+def test_entries_are_found_by_their_id() -> None:
+    knowledge = Knowledge([LoreEntry("mill", "x"), LoreEntry("well", "x")])
+    assert (knowledge.place_of("well"), knowledge.place_of("tower")) == (1, None)
