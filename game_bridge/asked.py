@@ -9,12 +9,15 @@ from pydantic import Field, model_validator
 from game_bridge.field import (
     MAX_ERROR_CHARS,
     MAX_TEXT_CHARS,
+    Fact,
     GivenId,
     MediaType,
     Name,
+    News,
     PriorityName,
     Ref,
     RequestId,
+    Short,
     StateKey,
     ToolChoice,
     Want,
@@ -35,6 +38,9 @@ class Hello(Asked):
     type: Literal["hello"] = "hello"
     protocol: int = Field(description="the protocol version the client speaks")
     client: Name = Field(description="who connects, for the server's log")
+    wants: Annotated[tuple[News, ...], Field(strict=False, max_length=8)] | None = Field(
+        default=None, description="what this client wants to be told without asking: edits, see Editing"
+    )
 
 
 class Talk(Asked):
@@ -164,6 +170,44 @@ class State(Asked):
         description="names and their new values"
     )
     npc_id: GivenId | None = Field(default=None, description="for this NPC only; nil for the whole world")
+
+
+class Learn(Asked):
+    """An NPC comes to know something, whatever the lore's scopes say; answered by learned."""
+
+    type: Literal["learn"] = "learn"
+    npc_id: GivenId = Field(description="who learns it")
+    text: Fact | None = Field(default=None, description="a new fact, in a sentence; nil with an entry_id")
+    entry_id: GivenId | None = Field(default=None, description="an entry of the lore; nil with a text")
+    source: Short = Field(description='how the NPC knows: "told by Robin", "saw it"')
+    keys: Annotated[tuple[Short, ...], Field(strict=False, max_length=8)] = Field(
+        default=(), description="words that bring a new fact in when they are said"
+    )
+
+    @model_validator(mode="after")
+    def _check_what(self) -> Self:
+        if (self.text is None) == (self.entry_id is None):
+            raise ValueError("give either a text or an entry_id")
+        return self
+
+
+class Forget(Asked):
+    """Takes back what an NPC has learned; answered by noted."""
+
+    type: Literal["forget"] = "forget"
+    npc_id: GivenId = Field(description="who learned it")
+    entry_id: GivenId = Field(description="from learned")
+
+
+class Happen(Asked):
+    """One of the world's events came about between a player and an NPC; answered by felt."""
+
+    type: Literal["happen"] = "happen"
+    event: GivenId = Field(description="one of world.yaml's events")
+    npc_id: GivenId = Field(description="whose feelings it may move")
+    player: Annotated[str, Field(min_length=1, max_length=60)] = Field(
+        default="Traveller", description="the player's name in the story, as in talk"
+    )
 
 
 class Ping(Asked):

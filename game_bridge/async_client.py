@@ -13,7 +13,7 @@ from typing import Any, Self, TypeAlias
 
 from game_bridge import message as wire
 from game_bridge.face import ClientFace, ReplyFace, SessionFace
-from game_bridge.link import Link
+from game_bridge.link import Link, OnEdited
 from game_bridge.settings import DEFAULT_ADDRESS
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished, ToolCall
 from npc_sdk.messages import FunctionCall, ImagePart, JsonValue
@@ -106,10 +106,18 @@ class AsyncNpcClient(ClientFace[AsyncNpcSession]):
 
     @classmethod
     async def connect(
-        cls, address: str = DEFAULT_ADDRESS, *, timeout_s: float = 5.0, client: str = "npc-sdk python"
+        cls,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout_s: float = 5.0,
+        client: str = "npc-sdk python",
+        on_edited: OnEdited | None = None,
     ) -> Self:
-        """Connect and say hello. Raises: ConnectionLost, VersionMismatch, Overloaded."""
-        link = Link(address, timeout_s)
+        """Connect and say hello. on_edited hears of edits of the world's files.
+
+        Raises: ConnectionLost, VersionMismatch, Overloaded.
+        """
+        link = Link(address, timeout_s, on_edited)
         await link.open(client)
         return cls(link)
 
@@ -131,6 +139,23 @@ class AsyncNpcClient(ClientFace[AsyncNpcSession]):
             if npc_id not in self._sessions:
                 self._sessions[npc_id] = await self.talk(npc_id)
         return self._sessions[npc_id].say(text, images=images, on_tool=on_tool, on_confirm=on_confirm)
+
+    async def learn(
+        self, npc_id: str, text: str = "", *, entry_id: str = "", source: str, keys: Sequence[str] = ()
+    ) -> str:
+        """An NPC comes to know a new fact, or an entry of the lore; the id for forget. As World.learn.
+
+        Raises: Unsupported, UnknownNpc, RequestError, ProtocolError, TooLarge, ConnectionLost.
+        """
+        return await self._link.learn(npc_id, text, entry_id, source, keys)
+
+    async def forget(self, npc_id: str, entry_id: str) -> None:
+        """Take back what an NPC has learned. Raises: as learn."""
+        await self._link.forget(npc_id, entry_id)
+
+    async def happen(self, event: str, npc_id: str, *, player: str = "Traveller") -> wire.Felt:
+        """One of the world's events came about; how the NPC feels now. Raises: as learn."""
+        return await self._link.happen(event, npc_id, player)
 
     async def stats(self) -> wire.Figures:
         """What the server and its engine did so far. Raises: Unsupported, ConnectionLost."""

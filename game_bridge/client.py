@@ -14,6 +14,7 @@ from typing import Self, TypeAlias
 from game_bridge import message as wire
 from game_bridge.async_client import AsyncNpcClient, AsyncNpcSession, AsyncReply
 from game_bridge.face import ClientFace, ReplyFace, SessionFace
+from game_bridge.link import OnEdited
 from game_bridge.link_thread import LinkThread
 from game_bridge.settings import DEFAULT_ADDRESS
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished, ToolCall
@@ -117,9 +118,19 @@ class NpcClient(ClientFace[NpcSession]):
         self._opening = threading.Lock()
 
     @classmethod
-    def connect(cls, address: str = DEFAULT_ADDRESS, *, timeout_s: float = 5.0, client: str = "npc-sdk python") -> Self:
-        """Connect and say hello. Raises: ConnectionLost, VersionMismatch, Overloaded."""
-        thread = LinkThread(address, timeout_s)
+    def connect(
+        cls,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout_s: float = 5.0,
+        client: str = "npc-sdk python",
+        on_edited: OnEdited | None = None,
+    ) -> Self:
+        """Connect and say hello. on_edited hears of edits of the world's files, on the client's own thread.
+
+        Raises: ConnectionLost, VersionMismatch, Overloaded.
+        """
+        thread = LinkThread(address, timeout_s, on_edited)
         try:
             thread.run(thread.link.open(client))
         except BaseException:
@@ -146,6 +157,21 @@ class NpcClient(ClientFace[NpcSession]):
             if npc_id not in self._sessions:
                 self._sessions[npc_id] = self.talk(npc_id)
         return self._sessions[npc_id].say(text, images=images, on_tool=on_tool, on_confirm=on_confirm)
+
+    def learn(self, npc_id: str, text: str = "", *, entry_id: str = "", source: str, keys: Sequence[str] = ()) -> str:
+        """An NPC comes to know a new fact, or an entry of the lore; the id for forget. As World.learn.
+
+        Raises: Unsupported, UnknownNpc, RequestError, ProtocolError, TooLarge, ConnectionLost.
+        """
+        return self._thread.run(self._link.learn(npc_id, text, entry_id, source, keys))
+
+    def forget(self, npc_id: str, entry_id: str) -> None:
+        """Take back what an NPC has learned. Raises: as learn."""
+        self._thread.run(self._link.forget(npc_id, entry_id))
+
+    def happen(self, event: str, npc_id: str, *, player: str = "Traveller") -> wire.Felt:
+        """One of the world's events came about; how the NPC feels now. Raises: as learn."""
+        return self._thread.run(self._link.happen(event, npc_id, player))
 
     def stats(self) -> wire.Figures:
         """What the server and its engine did so far. Raises: Unsupported, ConnectionLost."""

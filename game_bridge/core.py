@@ -58,7 +58,7 @@ class _OpenReply:
     calls: dict[str, bool] = field(default_factory=dict)  # those that are open, and whether the player need not agree
 
 
-Happening: TypeAlias = Answered | Event
+Happening: TypeAlias = Answered | Event | wire.Edited
 
 
 class ClientCore:
@@ -68,6 +68,7 @@ class ClientCore:
         self.limits = protocol.DEFAULT_LIMITS
         self.capabilities: tuple[str, ...] = ()
         self.npcs: Mapping[str, str] = {}
+        self.pronunciations: Mapping[str, str] = {}
         self.is_welcome = False
         self.lost: NpcError | None = None
         self._refs = itertools.count(1)
@@ -190,9 +191,12 @@ class ClientCore:
                 return [*self._answer(message), *self.lose(_goodbye_error(message.reason))]
             case wire.Welcome():
                 return self._on_welcome(message)
-            case wire.Talking() | wire.Left() | wire.StateOk() | wire.Noted() | wire.Figures() | wire.Pong():
-                return self._answer(message)
-        return self._on_event(protocol.to_event(message))
+            case wire.Edited():
+                self.npcs = {npc.npc_id: npc.name for npc in message.npcs} or self.npcs
+                return [message]
+        if isinstance(message, wire.Told):
+            return self._on_event(protocol.to_event(message))
+        return self._answer(message)
 
     def lose(self, error: NpcError) -> list[Happening]:
         """The connection is gone: everything open ends now. Once only; later calls find nothing open."""
@@ -215,6 +219,7 @@ class ClientCore:
         self.limits = message.limits
         self.capabilities = message.capabilities
         self.npcs = {npc.npc_id: npc.name for npc in message.npcs}
+        self.pronunciations = dict(message.pronunciations or {})
         return self._answer(message)
 
     def _on_error(self, message: wire.Error) -> list[Happening]:

@@ -92,7 +92,7 @@ class SessionFace(ABC, Generic[ReplyT, OnToolT, OnConfirmT]):
         """
         reply = self._reply(request_id or uuid.uuid4().hex, on_tool, on_confirm)
         can_ask = on_confirm is not None or on_tool is None
-        wants: tuple[wire.Want, ...] = ("emotes", "confirm") if can_ask else ("emotes",)
+        wants: tuple[wire.Want, ...] = ("emotes", "notices", "confirm") if can_ask else ("emotes", "notices")
         say = partial(
             self._link.say,
             priority=priority,
@@ -156,6 +156,11 @@ class ClientFace(Generic[SessionT]):
     def npcs(self) -> Mapping[str, str]:
         """The cast: npc_id to name."""
         return self._link.core.npcs
+
+    @property
+    def pronunciations(self) -> Mapping[str, str]:
+        """How names are said, for the game's voices."""
+        return self._link.core.pronunciations
 
     @property
     def capabilities(self) -> tuple[str, ...]:

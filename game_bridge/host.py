@@ -5,7 +5,7 @@ npc_sdk.world.World and npc_sdk.session.Session fit it, and so do the scripted o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from npc_sdk.engine.interface import Engine
@@ -19,6 +19,16 @@ class HostedPersona(Protocol):
 
     @property
     def name(self) -> str: ...
+
+
+class HostedTemper(Protocol):
+    """How an NPC feels."""
+
+    @property
+    def mood(self) -> str: ...
+
+    @property
+    def relation(self) -> Mapping[str, int]: ...
 
 
 class HostedSession(Protocol):
@@ -94,6 +104,21 @@ class HostedWorld(Protocol):
 
     def end(self, session_id: str) -> None:
         """Raises: UnknownSession."""
+        ...
+
+    @property
+    def pronunciations(self) -> Mapping[str, str]: ...
+
+    def learn(self, npc_id: str, text: str = "", *, entry_id: str = "", source: str, keys: Sequence[str] = ()) -> str:
+        """The id of what the NPC knows from now on. Raises: UnknownNpc, RequestError."""
+        ...
+
+    def forget(self, npc_id: str, entry_id: str) -> None:
+        """Raises: UnknownNpc, RequestError."""
+        ...
+
+    def happen(self, event: str, npc_id: str, *, player: str = "Traveller") -> HostedTemper:
+        """How the NPC feels after it. Raises: UnknownNpc, RequestError."""
         ...
 
     def set_state(self, values: Mapping[str, JsonValue], npc_id: str | None = None) -> None:

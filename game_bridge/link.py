@@ -25,14 +25,16 @@ _BYE_S = 1.0
 _MAX_FRAME_BYTES = 16 * 2**20
 
 Sink: TypeAlias = Callable[[Event], object]
+OnEdited: TypeAlias = Callable[[wire.Edited], object]
 Answering = TypeVar("Answering", bound=wire.Answer)
 
 
 class Link:
     """One connection. Every method belongs to the loop that open ran on."""
 
-    def __init__(self, address: str, timeout_s: float) -> None:
+    def __init__(self, address: str, timeout_s: float, on_edited: OnEdited | None = None) -> None:
         self.core = ClientCore()
+        self._on_edited = on_edited
         self._address = address
         self._timeout_s = timeout_s
         self._waiting: dict[int, asyncio.Future[Settled]] = {}
@@ -49,11 +51,14 @@ class Link:
         self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._start(self._pump())
         try:
-            await self.ask(wire.Welcome, wire.Hello, protocol=wire.PROTOCOL, client=client)
+            await self.ask(wire.Welcome, wire.Hello, protocol=wire.PROTOCOL, client=client, **self._wants())
         except BaseException:
             await self.close()
             raise
         self._start(self._beat())
+
+    def _wants(self) -> dict[str, Any]:
+        return {"wants": ("edits",)} if self._on_edited else {}
 
     async def ask(self, answer: type[Answering], message: type[wire.Asked], **fields: Any) -> Answering:
         """Send and wait for the answer. Raises: what the server answered; ConnectionLost when timeout_s is over."""
@@ -106,6 +111,22 @@ class Link:
     def note_frame(self, frame_s: float) -> None:
         """Raises: ProtocolError."""
         self.hint(wire.Frame, frame_s=frame_s)
+
+    async def learn(self, npc_id: str, text: str, entry_id: str, source: str, keys: Sequence[str]) -> str:
+        """Raises: Unsupported, UnknownNpc, RequestError, ConnectionLost."""
+        self.core.check_can("learn")
+        what = {"text": text or None, "entry_id": entry_id or None, "source": source, "keys": tuple(keys)}
+        return (await self.ask(wire.Learned, wire.Learn, npc_id=npc_id, **what)).entry_id
+
+    async def forget(self, npc_id: str, entry_id: str) -> None:
+        """Raises: Unsupported, UnknownNpc, RequestError, ConnectionLost."""
+        self.core.check_can("learn")
+        await self.ask(wire.Noted, wire.Forget, npc_id=npc_id, entry_id=entry_id)
+
+    async def happen(self, event: str, npc_id: str, player: str) -> wire.Felt:
+        """Raises: Unsupported, UnknownNpc, RequestError, ConnectionLost."""
+        self.core.check_can("happen")
+        return await self.ask(wire.Felt, wire.Happen, event=event, npc_id=npc_id, player=player)
 
     async def stats(self) -> wire.Figures:
         """Raises: Unsupported, ConnectionLost."""
@@ -230,8 +251,18 @@ class Link:
                 future = self._waiting.get(happening.ref)
                 if future is not None and not future.done():
                     future.set_result(happening.outcome)
+            elif isinstance(happening, wire.Edited):
+                self._tell_edit(happening)
             else:
                 self._pass_on(happening)
+
+    def _tell_edit(self, edited: wire.Edited) -> None:
+        """The game's own mistakes in its callback are its own: the connection goes on."""
+        try:
+            if self._on_edited is not None:
+                self._on_edited(edited)
+        except Exception:
+            log.exception("on_edited failed")
 
     def _pass_on(self, event: Event) -> None:
         is_last = isinstance(event, ReplyFinished | ReplyFailed)

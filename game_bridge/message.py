@@ -14,8 +14,11 @@ from game_bridge.asked import (
     Bye,
     Cancel,
     Confirm,
+    Forget,
     Frame,
+    Happen,
     Hello,
+    Learn,
     Leave,
     Ping,
     Say,
@@ -25,7 +28,7 @@ from game_bridge.asked import (
     ToolResult,
     Typing,
 )
-from game_bridge.field import MAX_ERROR_CHARS, GoodbyeReason, PriorityName, Ref, RequestId, Want, WireModel
+from game_bridge.field import MAX_ERROR_CHARS, GoodbyeReason, News, PriorityName, Ref, RequestId, Want, WireModel
 from game_bridge.figure import (
     BatchFields,
     BridgeFields,
@@ -37,14 +40,19 @@ from game_bridge.figure import (
 )
 from game_bridge.told import (
     Answer,
+    Edited,
     Emote,
     Error,
     Failed,
+    Felt,
     Finished,
     Goodbye,
+    Learned,
     Left,
     Limits,
+    Mistake,
     Noted,
+    Notice,
     NpcEntry,
     Pong,
     Sentence,
@@ -63,10 +71,28 @@ from game_bridge.told import (
 PROTOCOL = 1
 
 ClientMessage: TypeAlias = (
-    Hello | Talk | Leave | Say | Approach | Typing | Frame | Stats | Cancel | ToolResult | Confirm | State | Ping | Bye
+    Hello
+    | Talk
+    | Leave
+    | Say
+    | Approach
+    | Typing
+    | Frame
+    | Stats
+    | Cancel
+    | ToolResult
+    | Confirm
+    | State
+    | Learn
+    | Forget
+    | Happen
+    | Ping
+    | Bye
 )
-EventMessage: TypeAlias = Text | Sentence | Emote | ToolCall | ToolSettled | Structured | Finished | Failed
-AnswerMessage: TypeAlias = Welcome | Talking | Left | StateOk | Noted | Figures | Pong | Error | Goodbye
+EventMessage: TypeAlias = Text | Sentence | Emote | ToolCall | ToolSettled | Structured | Notice | Finished | Failed
+AnswerMessage: TypeAlias = (
+    Welcome | Talking | Left | StateOk | Learned | Felt | Noted | Figures | Edited | Pong | Error | Goodbye
+)
 ServerMessage: TypeAlias = AnswerMessage | EventMessage
 
 MODELS_BY_TYPE: dict[str, type[WireModel]] = {
@@ -76,11 +102,11 @@ MODELS_BY_TYPE: dict[str, type[WireModel]] = {
 }
 
 __all__ = [
-    "MAX_ERROR_CHARS", "MODELS_BY_TYPE", "PROTOCOL",
-    "Answer", "AnswerMessage", "Approach", "Asked", "BatchFields", "BridgeFields", "Bye", "CacheFields", "Cancel",
-    "ClientMessage", "Confirm", "Emote", "EngineFields", "Error", "EventMessage", "Failed", "Figures", "Finished",
-    "Frame", "Goodbye", "GoodbyeReason", "GovernorFields", "Hello", "Leave", "Left", "Limits", "Noted", "NpcEntry",
-    "Ping", "Pong", "PriorityName", "Ref", "RequestFields", "RequestId", "Say", "Sentence", "ServerMessage", "State",
-    "StateOk", "Stats", "Structured", "Talk", "Talking", "Text", "TimingFields", "Told", "ToolCall", "ToolResult",
-    "ToolSettled", "Typing", "UsageFields", "Want", "Welcome", "WireModel",
+    "MAX_ERROR_CHARS", "MODELS_BY_TYPE", "PROTOCOL", "Answer", "AnswerMessage", "Approach", "Asked", "BatchFields",
+    "BridgeFields", "Bye", "CacheFields", "Cancel", "ClientMessage", "Confirm", "Edited", "Emote", "EngineFields",
+    "Error", "EventMessage", "Failed", "Felt", "Figures", "Finished", "Forget", "Frame", "Goodbye", "GoodbyeReason",
+    "GovernorFields", "Happen", "Hello", "Learn", "Learned", "Leave", "Left", "Limits", "Mistake", "News", "Noted",
+    "Notice", "NpcEntry", "Ping", "Pong", "PriorityName", "Ref", "RequestFields", "RequestId", "Say", "Sentence",
+    "ServerMessage", "State", "StateOk", "Stats", "Structured", "Talk", "Talking", "Text", "TimingFields", "Told",
+    "ToolCall", "ToolResult", "ToolSettled", "Typing", "UsageFields", "Want", "Welcome", "WireModel",
 ]  # fmt: skip

@@ -23,6 +23,7 @@ class Peer:
         self.number = number
         self.outbox = outbox
         self.last_heard_s = now_s
+        self.wants: tuple[wire.News, ...] = ()
         self.sessions: dict[str, HostedSession] = {}
         self.replies: dict[str, Reply] = {}
         self._limits = limits

@@ -141,6 +141,9 @@ def to_message(event: events.Event, request_id: str) -> wire.EventMessage:
             return make(wire.Emote, request_id=request_id, text=event.text, kind=event.kind)
         case events.Structured():
             return make(wire.Structured, request_id=request_id, value=event.value)
+        case events.Notice():
+            told = _cut(event.message, wire.MAX_ERROR_CHARS)
+            return make(wire.Notice, request_id=request_id, code=event.code, subject=event.subject, message=told)
         case events.ToolCall(call=call):
             return make(
                 wire.ToolCall,
@@ -176,6 +179,8 @@ def to_event(message: wire.EventMessage) -> events.Event:
             return events.Emote(message.request_id, message.text, message.kind)
         case wire.Structured():
             return events.Structured(message.request_id, message.value)
+        case wire.Notice():
+            return events.Notice(message.request_id, message.code, message.subject, message.message)
         case wire.ToolCall():
             call = FunctionCall(message.call_id, message.name, message.arguments)
             return events.ToolCall(message.request_id, call, needs_confirmation=bool(message.needs_confirmation))
@@ -197,6 +202,16 @@ def to_error(message: wire.Error | wire.Failed) -> NpcError:
     if kind is None:
         return BridgeError(f"{message.message} [{message.code}]", hint=message.hint)
     return kind(message.message, hint=message.hint)
+
+
+def mistake_of(error: NpcError) -> wire.Mistake:
+    """A mistake of an authored file, with its place where it has one."""
+    hint = _cut(error.hint, wire.MAX_ERROR_CHARS)
+    if not isinstance(error, ContentError):
+        return make(wire.Mistake, path="", message=_cut(error.message, wire.MAX_ERROR_CHARS), hint=hint)
+    told = f"{error.field}: {error.message}" if error.field else error.message
+    path, message = str(error.path), _cut(told, wire.MAX_ERROR_CHARS)
+    return make(wire.Mistake, path=path, line=error.line, column=error.column, message=message, hint=hint)
 
 
 def error_message(error: NpcError, ref: int | None) -> wire.Error:

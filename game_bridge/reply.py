@@ -15,7 +15,7 @@ from typing import Any
 from game_bridge import message as wire
 from game_bridge.host import HostedSession
 from npc_sdk.errors import EngineCrashed, EngineError, NpcError, ReplyTimeout, UnknownRequest
-from npc_sdk.events import Emote, Event, ReplyFailed, ReplyFinished, TextDelta, ToolCall
+from npc_sdk.events import Emote, Event, Notice, ReplyFailed, ReplyFinished, TextDelta, ToolCall
 from npc_sdk.messages import ImagePart
 from npc_sdk.requests import Priority
 
@@ -117,6 +117,8 @@ class Reply:
         """A client that cannot ask the player hears of no call that needs it: such a call never happens."""
         wants = self._order.wants
         if isinstance(event, Emote) and "emotes" not in wants:
+            return
+        if isinstance(event, Notice) and "notices" not in wants:
             return
         if isinstance(event, ToolCall) and event.needs_confirmation and "confirm" not in wants:
             self.session.confirm(event.call.call_id, False, CANNOT_ASK)

@@ -82,6 +82,10 @@ class BridgeServer:
         router, self._router = self._router, None
         await router.close()
 
+    def announce(self, edited: wire.Edited) -> None:
+        """Tells of an edit of the world's files those clients who want to know."""
+        self._service.announce(edited)
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -142,6 +146,7 @@ class BridgeServer:
             raise Overloaded(f"{len(self._peers)} clients are connected, as many as allowed", hint="try again later")
         else:
             peer = self._peers[identity] = self._admit(router, identity)
+        peer.wants = hello.wants or ()
         peer.post(self._service.welcome(hello.ref))
         log.info("connection %d: %r", peer.number, hello.client)
 

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 SERVER_NAME = "npc-sdk"
 CAPABILITIES = (
     "tools", "state", "approach", "typing", "frame", "stats", "start_by", "tool_choice", "structured", "emotes",
-    "confirm",
+    "confirm", "notices", "learn", "happen", "edits",
 )  # fmt: skip
 Terminal: TypeAlias = ReplyFinished | ReplyFailed
 OnEnded: TypeAlias = Callable[[str, Terminal], None]
@@ -64,6 +64,7 @@ class Service:
             capabilities=(*CAPABILITIES, *sees),
             limits=self._limits,
             npcs=npcs,
+            pronunciations=dict(self._world.pronunciations) or None,
         )
 
     def handle(self, peer: Peer, message: wire.ClientMessage, blobs: Sequence[bytes]) -> None:
@@ -71,10 +72,8 @@ class Service:
         match message:
             case wire.Say():
                 self._say(peer, message, blobs)
-            case wire.Talk():
-                self._talk(peer, message)
-            case wire.Leave():
-                self._leave(peer, message)
+            case wire.Talk() | wire.Leave():
+                self._come_or_go(peer, message)
             case wire.Cancel():
                 peer.reply(message.request_id).cancel()
             case wire.ToolResult() | wire.Confirm():
@@ -82,6 +81,8 @@ class Service:
             case wire.State():
                 self._world.set_state(message.values, message.npc_id)
                 peer.post(wire.StateOk(ref=message.ref))
+            case wire.Learn() | wire.Forget() | wire.Happen():
+                self._change_mind(peer, message)
             case wire.Approach() | wire.Typing() | wire.Frame():
                 self._take_hint(peer, message)
             case wire.Stats():
@@ -110,6 +111,12 @@ class Service:
             _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
             if late:
                 log.warning("%d replies or sessions did not end within %g s", len(late), timeout_s)
+
+    def _come_or_go(self, peer: Peer, message: wire.Talk | wire.Leave) -> None:
+        if isinstance(message, wire.Talk):
+            self._talk(peer, message)
+        else:
+            self._leave(peer, message)
 
     def _talk(self, peer: Peer, message: wire.Talk) -> None:
         peer.check_room("sessions", len(peer.sessions), self._limits.max_sessions)
@@ -177,6 +184,32 @@ class Service:
             self._world.approach(message.npc_id, player=message.player, among=peer.sessions)
         if message.ref is not None:
             peer.post(wire.Noted(ref=message.ref))
+
+    def _change_mind(self, peer: Peer, message: wire.Learn | wire.Forget | wire.Happen) -> None:
+        """What an NPC knows or feels from now on."""
+        answer: wire.ServerMessage
+        if isinstance(message, wire.Learn):
+            entry_id = self._world.learn(
+                message.npc_id,
+                message.text or "",
+                entry_id=message.entry_id or "",
+                source=message.source,
+                keys=message.keys,
+            )
+            answer = protocol.make(wire.Learned, ref=message.ref, entry_id=entry_id)
+        elif isinstance(message, wire.Forget):
+            self._world.forget(message.npc_id, message.entry_id)
+            answer = wire.Noted(ref=message.ref)
+        else:
+            felt = self._world.happen(message.event, message.npc_id, player=message.player)
+            answer = protocol.make(wire.Felt, ref=message.ref, mood=felt.mood, relation=dict(felt.relation))
+        peer.post(answer)
+
+    def announce(self, edited: wire.Edited) -> None:
+        """Tells of an edit those who want to know."""
+        for peer in self._peers:
+            if "edits" in peer.wants:
+                peer.post(edited)
 
     def _own_figures(self) -> wire.BridgeFields:
         return wire.BridgeFields(

@@ -65,6 +65,9 @@ class Welcome(Answer):
     )
     limits: Limits = Field(description="see Limits")
     npcs: Annotated[tuple[NpcEntry, ...], Field(strict=False, max_length=1024)] = Field(description="the cast")
+    pronunciations: Annotated[dict[Name, Name], Field(max_length=1024)] | None = Field(
+        default=None, description="how names are said, for the game's voices; nil where the world tells of none"
+    )
 
 
 class Talking(Answer):
@@ -93,6 +96,54 @@ class Noted(Answer):
     """Answers an approach, a typing or a frame that has a ref; without one they are not answered."""
 
     type: Literal["noted"] = "noted"
+
+
+class Learned(Answer):
+    """Answers learn."""
+
+    type: Literal["learned"] = "learned"
+    entry_id: GivenId = Field(description="of the fact, for forget")
+
+
+class Felt(Answer):
+    """Answers happen."""
+
+    type: Literal["felt"] = "felt"
+    mood: Annotated[str, Field(max_length=128)] = Field(description="the NPC's mood now; empty if it has none")
+    relation: Annotated[dict[Name, int], Field(max_length=128)] = Field(
+        description="what it thinks of the player and of other NPCs, from -10 to 10"
+    )
+
+
+class Mistake(WireModel):
+    """What is wrong with an authored file."""
+
+    path: ErrorText = Field(description="of the file")
+    line: Count = Field(default=0, description="counts from 1; 0 if unknown")
+    column: Count = Field(default=0, description="counts from 1; 0 if unknown")
+    message: ErrorText = Field(description="what is wrong, with the field")
+    hint: ErrorText = Field(default="", description="what to do about it")
+
+
+class Edited(Answer):
+    """The world's files were edited while the server runs; sent to clients whose hello wants edits. Has no ref."""
+
+    type: Literal["edited"] = "edited"
+    changed: Annotated[tuple[GivenId, ...], Field(strict=False, max_length=1024)] = Field(
+        default=(), description="NPCs whose persona or tools are others now"
+    )
+    added: Annotated[tuple[GivenId, ...], Field(strict=False, max_length=1024)] = Field(
+        default=(), description="NPCs that can be talked to from now on"
+    )
+    removed: Annotated[tuple[GivenId, ...], Field(strict=False, max_length=1024)] = Field(
+        default=(), description="NPCs that are gone; conversations with them go on"
+    )
+    npcs: Annotated[tuple[NpcEntry, ...], Field(strict=False, max_length=1024)] = Field(
+        default=(), description="the cast from now on; empty where there are mistakes"
+    )
+    mistakes: Annotated[tuple[Mistake, ...], Field(strict=False, max_length=32)] = Field(
+        default=(), description="why the edit is not played; the last good one is. The first 32"
+    )
 
 
 class Pong(Answer):
@@ -192,6 +243,15 @@ class TimingFields(WireModel):
     first_token_s: Seconds = Field(default=0.0, description="from arrival to the first token")
     decode_s: Seconds = Field(default=0.0, description="from the first token to the last")
     total_s: Seconds = Field(default=0.0, description="from arrival to the end")
+
+
+class Notice(Told):
+    """Something that a developer or a writer should know; the reply goes on. Sent where say.wants names notices."""
+
+    type: Literal["notice"] = "notice"
+    code: ErrorCode = Field(description="essential_dropped: lore that must be in the prompt did not fit")
+    subject: Name = Field(description="what it is about, a lore entry's id for one")
+    message: ErrorText = Field(description="for the developer")
 
 
 class Finished(Told):

@@ -81,6 +81,15 @@ CLIENT_CASES: tuple[ValidCase, ...] = (
         (),
     ),
     ("state", wire.State(ref=8, values={"weather": "rain", "hour": 21, "open": True, "dim": 0.25}, npc_id="mara"), ()),
+    ("hello wants edits", wire.Hello(ref=1, protocol=1, client="Moorland 1.0", wants=("edits",)), ()),
+    (
+        "learn",
+        wire.Learn(ref=15, npc_id="mara", text="The ferry is back.", source="told by Robin", keys=("ferry",)),
+        (),
+    ),
+    ("learn an entry", wire.Learn(ref=16, npc_id="mara", entry_id="secrets.mill-fire", source="saw the fire"), ()),
+    ("forget", wire.Forget(ref=17, npc_id="mara", entry_id="mara.learned.1"), ()),
+    ("happen", wire.Happen(ref=18, event="insulted", npc_id="mara", player="Robin"), ()),
     ("leave", wire.Leave(ref=9, session_id=_SESSION), ()),
     ("ping", wire.Ping(ref=10), ()),
     ("bye", wire.Bye(ref=11), ()),
@@ -128,6 +137,16 @@ SERVER_CASES: tuple[ValidCase, ...] = (
         (),
     ),
     ("emote", wire.Emote(request_id=_REQUEST, text="smiles", kind="action"), ()),
+    (
+        "notice",
+        wire.Notice(
+            request_id=_REQUEST,
+            code="essential_dropped",
+            subject="places.mill",
+            message="always in; 60 tokens, 41 left",
+        ),
+        (),
+    ),
     ("structured", wire.Structured(request_id="q-5", value={"title": "An oar for a ride"}), ()),
     (
         "tool_settled",
@@ -160,6 +179,28 @@ SERVER_CASES: tuple[ValidCase, ...] = (
     ("left", wire.Left(ref=9, session_id=_SESSION), ()),
     ("state_ok", wire.StateOk(ref=8), ()),
     ("noted", wire.Noted(ref=12), ()),
+    ("learned", wire.Learned(ref=15, entry_id="mara.learned.1"), ()),
+    ("felt", wire.Felt(ref=18, mood="angry", relation={"player": -3}), ()),
+    (
+        "edited",
+        wire.Edited(changed=("mara",), added=("wren",), npcs=(wire.NpcEntry(npc_id="mara", name="Mara"),)),
+        (),
+    ),
+    (
+        "edited wrongly",
+        wire.Edited(
+            mistakes=(
+                wire.Mistake(
+                    path="personas/mara/persona.yaml",
+                    line=4,
+                    column=1,
+                    message="gaols: unknown key 'gaols'",
+                    hint="did you mean 'goals'?",
+                ),
+            )
+        ),
+        (),
+    ),
     (
         "figures",
         wire.Figures(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from npc_sdk.events import (
     Usage,
 )
 from npc_sdk.messages import FunctionCall, ImagePart, JsonValue, ToolResult
+from npc_sdk.persona.temper import Temper
 from npc_sdk.requests import Priority
 
 
@@ -165,6 +166,7 @@ class FakeWorld:
         self.state: dict[str | None, dict[str, JsonValue]] = {}
         self.approached: list[tuple[str, str]] = []
         self.frames_s: list[float] = []
+        self.learned: list[tuple[str, str, str, tuple[str, ...]]] = []
 
     def approach(self, npc_id: str, *, player: str = "Traveller", among: Collection[str] | None = None) -> None:
         if npc_id not in self.cast:
@@ -174,6 +176,23 @@ class FakeWorld:
 
     def note_frame(self, frame_s: float) -> None:
         self.frames_s.append(frame_s)
+
+    @property
+    def pronunciations(self) -> Mapping[str, str]:
+        return {"Ysolde": "ih-ZOLE-duh"}
+
+    def learn(self, npc_id: str, text: str = "", *, entry_id: str = "", source: str, keys: Sequence[str] = ()) -> str:
+        self.learned.append((npc_id, text or entry_id, source, tuple(keys)))
+        return entry_id or f"{npc_id}.learned.{len(self.learned)}"
+
+    def forget(self, npc_id: str, entry_id: str) -> None:
+        if not any(entry_id in (known, f"{npc_id}.learned.{n}") for n, (_, known, *_) in enumerate(self.learned, 1)):
+            raise RequestError(f"{npc_id!r} has not learned {entry_id!r}")
+
+    def happen(self, event: str, npc_id: str, *, player: str = "Traveller") -> Temper:  # noqa: ARG002 (the seam's)
+        if event != "insulted":
+            raise RequestError(f"there is no event {event!r}")
+        return Temper("angry", 0, {"player": -len(player)})
 
     def talk(self, npc_id: str, *, player: str = "Traveller") -> FakeSession:
         if npc_id == "cursed":
