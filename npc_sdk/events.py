@@ -100,6 +100,20 @@ class Structured:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that a developer or a writer should know, and that ends nothing: code names it, message says it.
+
+    The codes so far: "essential_dropped", lore that must be in this reply's prompt did not fit its window; subject is
+    the entry's id.
+    """
+
+    request_id: str
+    code: str
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyFinished:
     """The terminal event of a reply that ended well; a cancelled one carries the text that was already streamed."""
 
@@ -119,4 +133,6 @@ class ReplyFailed:
     text: str = ""
 
 
-Event: TypeAlias = TextDelta | Sentence | Emote | ToolCall | ToolSettled | Structured | ReplyFinished | ReplyFailed
+Event: TypeAlias = (
+    TextDelta | Sentence | Emote | ToolCall | ToolSettled | Structured | Notice | ReplyFinished | ReplyFailed
+)

@@ -97,7 +97,21 @@ class SessionSettings(Group):
     )
     reply_timeout_s: float = Field(default=120.0, gt=0, le=3600)
     reply_tokens: int = Field(default=160, ge=1, le=4096)
-    lore_limit: int = Field(default=3, ge=0, le=32)
+    lore_limit: int = Field(
+        default=3, ge=0, le=32, description="The most entries that words and keys bring in; constant ones come on top."
+    )
+    lore_model: Path | None = Field(
+        default=None, description="A sentence-transformers folder, to find lore by meaning too; none if unset."
+    )
+    lore_min_similarity: float = Field(
+        default=0.25, ge=-1, le=1, description="Lore whose meaning is less like the words than this is not brought in."
+    )
+    lore_cache_dir: Path | None = Field(
+        default=None, description="A folder where the lore's index is kept, so that the next start reads it."
+    )
+    lore_seed: int | None = Field(
+        default=None, ge=0, description="What lore entries of chance are drawn from; drawn anew at each start if unset."
+    )
     fronts_dir: Path | None = Field(
         default=None, description="A folder where warmed-up prompts are kept, so that the next start reads them."
     )
@@ -118,6 +132,9 @@ class Settings(Group):
     governor: GovernorSettings = GovernorSettings()
     session: SessionSettings = SessionSettings()
     server: ServerSettings = ServerSettings()
+    models: dict[str, str] = Field(
+        default_factory=dict, max_length=8, description="Other models by the name that a persona's 'model' gives them."
+    )
     personas: Path | None = Field(default=None, description="The folder of personas; the bundled village if unset.")
 
     @classmethod

@@ -12,25 +12,26 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from npc_sdk.decoding.tool_formats import tool_format
 from npc_sdk.engine.interface import Engine
 from npc_sdk.engine.stats import EngineStats
 from npc_sdk.errors import DuplicateRequest, Overloaded, RequestError, UnknownNpc, UnknownSession
 from npc_sdk.events import Usage
-from npc_sdk.lore.book import LoreBook
 from npc_sdk.lore.content import WorldContent, load_world
+from npc_sdk.lore.index_store import OnProgress
+from npc_sdk.lore.semantic import Embedder
 from npc_sdk.messages import JsonValue, Message, ToolSpec
 from npc_sdk.persona.problem import name_hint
 from npc_sdk.persona.schema import Persona
 from npc_sdk.persona.situation import MAX_PLAYER_CHARS
+from npc_sdk.persona.temper import Temper
 from npc_sdk.prompt.compile import CompiledPrompt
-from npc_sdk.prompt.formats import chat_format
 from npc_sdk.requests import Priority
 from npc_sdk.session import Session
 from npc_sdk.session.ahead import Ahead, Guess
-from npc_sdk.session.scene import Scene, remembered
-from npc_sdk.session.state import GameState, checked_state
-from npc_sdk.session.toolbelt import Toolbelt
+from npc_sdk.session.cast import Cast, Change, Edition, fronts_file
+from npc_sdk.session.past import Past
+from npc_sdk.session.scene import Scene
+from npc_sdk.session.state import checked_state
 from npc_sdk.settings import SessionSettings
 
 MAX_SESSIONS = 1024
@@ -39,31 +40,28 @@ DEFAULT_PLAYER = "Traveller"
 
 
 class World:
-    """Raises: SettingsError where the engine wants a chat or tool format that nobody wrote."""
+    """models are engines that a persona may name instead of the world's own; embedder lets lore be found by meaning.
 
-    def __init__(self, content: WorldContent, engine: Engine, settings: SessionSettings | None = None) -> None:
-        self.cast: Mapping[str, Persona] = content.personas
+    Raises: SettingsError where an engine wants a chat or tool format that nobody wrote, or a persona a model that is
+    not there.
+    """
+
+    def __init__(
+        self,
+        content: WorldContent,
+        engine: Engine,
+        settings: SessionSettings | None = None,
+        *,
+        models: Mapping[str, Engine] | None = None,
+        embedder: Embedder | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> None:
         self.engine = engine
-        self._state = GameState()
+        self._engines = {"": engine, **(models or {})}
+        self._cast = Cast(self._engines, settings or SessionSettings(), embedder)
+        self._cast.adopt(self._cast.prepare(content, on_progress))
         self._sessions: dict[str, Session] = {}
-        self._ahead = Ahead(engine)
-        book, count = LoreBook(content.lore), remembered(engine.count_tokens)
-        self._scenes = {
-            npc_id: Scene(
-                npc_id=npc_id,
-                persona=persona,
-                world=content.world,
-                book=book,
-                state=self._state,
-                engine=engine,
-                settings=settings or SessionSettings(),
-                chat_format=chat_format(engine.info.chat_format),
-                tool_format=tool_format(engine.info.tool_format),
-                belt=Toolbelt(persona, content.world),
-                count=count,
-            )
-            for npc_id, persona in content.personas.items()
-        }
+        self._ahead = Ahead()
 
     @classmethod
     def load(
@@ -73,22 +71,49 @@ class World:
         settings: SessionSettings | None = None,
         *,
         tools: Sequence[ToolSpec] = (),
+        models: Mapping[str, Engine] | None = None,
     ) -> World:
         """The world of a content folder; tools are declared in code, beside those of world.yaml (Toolbox.specs).
 
         Raises: ContentError with every mistake of every file, SettingsError.
         """
-        return cls(load_world(personas_dir, tools), engine, settings)
+        return cls(load_world(personas_dir, tools), engine, settings, models=models)
+
+    @property
+    def content(self) -> WorldContent:
+        """What was authored, in the edition that is played."""
+        return self._cast.edition.content
+
+    @property
+    def cast(self) -> Mapping[str, Persona]:
+        """Who can be talked to, by npc_id."""
+        return self._cast.personas
+
+    @property
+    def pronunciations(self) -> Mapping[str, str]:
+        """How names are said, for the game's voices."""
+        return {name: entry.say for name, entry in self.content.world.names.items() if entry.say}
+
+    def prepare(self, content: WorldContent) -> Edition:
+        """Readies other content to take the place of this one. Slow, safe on any thread. Raises: SettingsError."""
+        return self._cast.prepare(content)
+
+    def adopt(self, edition: Edition) -> Change:
+        """Goes on with other content: turns that have begun keep the old one, those to come have the new one.
+
+        Open sessions go on, also with an NPC who is gone. Raises: SettingsError, and then nothing has changed.
+        """
+        return self._cast.adopt(edition)
 
     def talk(self, npc_id: str, *, player: str = DEFAULT_PLAYER, session_id: str | None = None) -> Session:
         """Opens a session. Raises: UnknownNpc, DuplicateRequest, RequestError, Overloaded."""
-        scene = self._scene(npc_id)
+        self._scene(npc_id)
         _check_player(player)
         session_id = self._new_id(npc_id) if session_id is None else session_id
         self._check_id(session_id)
         if len(self._sessions) >= MAX_SESSIONS:
             raise Overloaded(f"{MAX_SESSIONS} sessions are open", hint="end those that are over with World.end")
-        session = Session(scene, self._ahead, session_id=session_id, player=player)
+        session = Session(npc_id, self._cast.scenes, self._ahead, session_id=session_id, player=player)
         self._sessions[session_id] = session
         return session
 
@@ -112,13 +137,13 @@ class World:
         Raises: UnknownNpc, PromptTooLong; Overloaded and its kind, after which the first reply takes longer.
         """
         scene = self._scene(npc_id)
-        guess = Guess(scene, DEFAULT_PLAYER, scene.opening)
+        guess = Guess(scene, DEFAULT_PLAYER, Past(scene.opening(DEFAULT_PLAYER)))
         request_id = f"{npc_id}/warmup-{secrets.token_hex(4)}"
         request = guess.request(request_id, Priority.NEARBY, is_stable_only=True)
         folder = scene.settings.fronts_dir
         if folder is not None:
-            request = dataclasses.replace(request, snapshot=folder / f"{npc_id}.front")
-        return await self.engine.prefill(request)
+            request = dataclasses.replace(request, snapshot=fronts_file(folder, npc_id))
+        return await scene.engine.prefill(request)
 
     def approach(self, npc_id: str, *, player: str = DEFAULT_PLAYER, among: Collection[str] | None = None) -> None:
         """The player walks up to an NPC: computes in the background what its next prompt begins with. Returns at once.
@@ -134,13 +159,15 @@ class World:
             if is_own and (session.npc_id, session.player) == (npc_id, player):
                 session.approach()
                 return
-        self._ahead.expect(f"{npc_id}/approach", Guess(scene, player, scene.opening), Priority.NEARBY, is_new=True)
+        guess = Guess(scene, player, Past(scene.opening(player)))
+        self._ahead.expect(f"{npc_id}/approach", guess, Priority.NEARBY, is_new=True)
 
     def note_frame(self, frame_s: float) -> None:
         """Tells the engine how long the game took for a frame, so that it can give way. Raises: RequestError."""
         if not 0 <= frame_s < math.inf:
             raise RequestError(f"frame_s is {frame_s!r}", hint="give the frame's seconds, 0.0167 for one")
-        self.engine.note_frame(frame_s)
+        for engine in self._engines.values():
+            engine.note_frame(frame_s)
 
     def stats(self) -> EngineStats:
         """What the engine did so far."""
@@ -153,7 +180,46 @@ class World:
         """
         if npc_id is not None:
             self._scene(npc_id)
-        self._state.set(values, npc_id)
+        self._cast.state.set(values, npc_id)
+
+    def happen(self, event: str, npc_id: str, *, player: str = DEFAULT_PLAYER) -> Temper:
+        """Something of world.yaml's events came about between a player and an NPC; how it feels about them now.
+
+        Raises: UnknownNpc, RequestError for an event that the world does not know.
+        """
+        viewpoint = self._scene(npc_id).viewpoint
+        _check_player(player)
+        events = self.content.world.events
+        if event not in events:
+            raise RequestError(f"there is no event {event!r}", hint=name_hint(event, events, "events"))
+        viewpoint.happen(event, player)
+        return self.temper(npc_id, player=player)
+
+    def temper(self, npc_id: str, *, player: str = DEFAULT_PLAYER) -> Temper:
+        """An NPC's mood and what it thinks of a player and of others. Raises: UnknownNpc."""
+        return self._scene(npc_id).viewpoint.view(player).temper
+
+    def learn(self, npc_id: str, text: str = "", *, entry_id: str = "", source: str, keys: Sequence[str] = ()) -> str:
+        """An NPC comes to know something: a new fact of one sentence, or an entry of the lore whatever its scope.
+
+        source says how, for the trace: "told by Robin", "saw it". Returns the id by which forget takes it.
+        Raises: UnknownNpc, RequestError.
+        """
+        self._scene(npc_id)
+        if bool(text) == bool(entry_id):
+            raise RequestError("an NPC learns a text or an entry", hint="give one of text and entry_id")
+        if text:
+            return self._cast.learned.tell(npc_id, text, source=source, keys=keys)
+        known = [entry.entry_id for entry in self.content.lore]
+        if entry_id not in known:
+            raise RequestError(f"there is no lore entry {entry_id!r}", hint=name_hint(entry_id, known, "entries"))
+        self._cast.learned.reveal(npc_id, entry_id, source=source)
+        return entry_id
+
+    def forget(self, npc_id: str, entry_id: str) -> None:
+        """Takes back what an NPC has learned. Raises: UnknownNpc, RequestError."""
+        self._scene(npc_id)
+        self._cast.learned.forget(npc_id, entry_id)
 
     def preview(
         self,
@@ -170,7 +236,9 @@ class World:
         """
         scene = self._scene(npc_id)
         _check_player(player)
-        draft = scene.draft(Message("user", words), player=player, history=history, state=checked_state(state or {}))
+        draft = scene.draft(
+            Message("user", words), player=player, past=Past(tuple(history)), state=checked_state(state or {})
+        )
         return scene.compile(draft, reply_tokens=scene.sampling().max_new_tokens)
 
     async def close(self) -> None:
@@ -178,14 +246,14 @@ class World:
         for session_id in list(self._sessions):
             self.end(session_id)
         await self._ahead.close()
-        await self.engine.close()
+        for engine in self._engines.values():
+            await engine.close()
 
     def _scene(self, npc_id: str) -> Scene:
-        try:
-            return self._scenes[npc_id]
-        except KeyError:
-            hint = name_hint(str(npc_id), self._scenes, "NPCs")
-            raise UnknownNpc(f"there is no NPC {npc_id!r}", hint=hint) from None
+        if npc_id not in self.cast:
+            hint = name_hint(str(npc_id), self.cast, "NPCs")
+            raise UnknownNpc(f"there is no NPC {npc_id!r}", hint=hint)
+        return self._cast.scenes[npc_id]
 
     def _new_id(self, npc_id: str) -> str:
         """Random, so that nobody can guess another player's."""

@@ -45,6 +45,10 @@ class SeededEngine:
         """The wrapped engine's."""
         self._engine.note_frame(frame_s)
 
+    def forget(self, front: Sequence[Segment], kept: Sequence[Segment] = ()) -> None:
+        """The wrapped engine's."""
+        self._engine.forget(front, kept)
+
     def stats(self) -> EngineStats:
         """The wrapped engine's."""
         return self._engine.stats()

@@ -69,6 +69,13 @@ class Engine(Protocol):
         """
         ...
 
+    def forget(self, front: Sequence[Segment], kept: Sequence[Segment] = ()) -> None:
+        """Throw away what is kept of prompts that begin with front, past what it has in common with kept.
+
+        For a front that no prompt will have again. Returns at once; a run that goes on keeps what it uses.
+        """
+        ...
+
     def cancel(self, request_id: str) -> None:
         """Ask a run to end before its next token, with finish_reason "cancelled". Unknown ids are ignored."""
         ...

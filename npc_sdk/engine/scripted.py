@@ -68,6 +68,7 @@ class ScriptedEngine:
         self.requests: list[GenerateRequest] = []
         self.prefills: list[PrefillRequest] = []
         self.frames_s: list[float] = []
+        self.forgotten: list[tuple[Segment, ...]] = []
 
     @property
     def info(self) -> EngineInfo:
@@ -95,6 +96,10 @@ class ScriptedEngine:
     def note_frame(self, frame_s: float) -> None:
         """Nothing to slow down."""
         self.frames_s.append(frame_s)
+
+    def forget(self, front: Sequence[Segment], kept: Sequence[Segment] = ()) -> None:  # noqa: ARG002
+        """Nothing is kept."""
+        self.forgotten.append(tuple(front))
 
     def stats(self) -> EngineStats:
         """How many streams are open."""

@@ -8,14 +8,16 @@ stays the same over several turns. Called by session; knows no engine, only a fu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from npc_sdk.errors import PromptTooLong
-from npc_sdk.lore.entry import Match
+from npc_sdk.lore.entry import LoreEntry, Match
 from npc_sdk.messages import Message, ToolSpec
 from npc_sdk.persona.schema import Persona, WorldFile
 from npc_sdk.prompt.formats.interface import ChatFormat
+from npc_sdk.prompt.pack import CONSTANT_SHARE, Budget, pack
 from npc_sdk.prompt.system import system_text
 from npc_sdk.prompt.tame import tamed
 from npc_sdk.prompt.trace import Part, Trace
@@ -23,7 +25,6 @@ from npc_sdk.requests import Segment
 
 Counter = Callable[[Sequence[Segment]], int]
 
-LORE_SHARE = 0.4  # of the tokens left after the fixed parts; history needs the rest to keep the thread
 TRIM_STEP = 4  # exchanges dropped together: a prefix that moves every turn could never be reused
 
 
@@ -44,6 +45,7 @@ class PromptSource:
     directive: str = ""
     matches: tuple[Match, ...] = ()
     passed_over: tuple[Match, ...] = ()
+    untold: Callable[[], Iterable[Match]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +76,6 @@ class CompiledPrompt:
         return (*bulk, Segment(said)) if said else bulk
 
 
-@dataclass(slots=True)
-class _Budget:
-    """What is left of the window while parts are taken in."""
-
-    left: int
-    parts: list[Part] = field(default_factory=list)
-
-    def take(self, part: Part) -> bool:
-        """Enters the part; a part that does not fit is entered as out."""
-        fits = part.tokens <= self.left
-        if fits:
-            self.left -= part.tokens
-        else:
-            part = dataclasses.replace(part, is_in=False, why=f"{part.why}; {part.tokens} tokens, {self.left} left")
-        self.parts.append(part)
-        return fits
-
-
 def compile_prompt(
     source: PromptSource, *, chat_format: ChatFormat, count: Counter, window_tokens: int, reply_tokens: int
 ) -> CompiledPrompt:
@@ -102,14 +86,16 @@ def compile_prompt(
     system = Message("system", system_text(source.persona, source.world), contexts=source.persona.knows)
     fixed = _fixed_parts(source, system, chat_format, count)
     room = window_tokens - reply_tokens - sum(part.tokens for part in fixed)
+    lasting = window_tokens - reply_tokens - sum(part.tokens for part in fixed if part.kind in _LASTING)
     while room >= 0:
-        budget = _Budget(room)
-        messages = _choose(source, system, budget, chat_format, count)
+        budget = Budget(room)
+        messages = _choose(source, system, budget, int(lasting * CONSTANT_SHARE), chat_format, count)
         segments = tuple(_render(messages, source.tools, chat_format))
         total = count(segments)
         over = total + reply_tokens - window_tokens
         if over <= 0:
-            trace = Trace(_in_order(fixed, budget.parts), total, window_tokens, reply_tokens)
+            parts = _in_order(fixed, budget.parts)
+            trace = Trace(parts, total, window_tokens, reply_tokens, partial(_untold, source.untold))
             stable = len(chat_format.system(messages[0], source.tools))
             bulk = _bulk_segments(messages, len(source.turn), stable, chat_format)
             tame = tuple(tamed(message) for message in messages)
@@ -119,13 +105,31 @@ def compile_prompt(
 
 
 def _choose(
-    source: PromptSource, system: Message, budget: _Budget, chat_format: ChatFormat, count: Counter
+    source: PromptSource,
+    system: Message,
+    budget: Budget,
+    constant_room: int,
+    chat_format: ChatFormat,
+    count: Counter,
 ) -> tuple[Message, ...]:
     """The prompt's messages, with as much lore and history as there is room for. Mutates: budget."""
-    lore = _choose_lore(source.matches, budget, chat_format, count)
+
+    def measure(entry: LoreEntry) -> int:
+        return _passage_tokens(entry.text, chat_format, count)
+
+    lore = pack(source.matches, budget, measure, constant_room)
     history = _choose_history(source.history, budget, chat_format, count)
-    budget.parts += [Part("lore", m.entry.entry_id, 0, is_in=False, why=m.why) for m in source.passed_over]
-    return (system, *history, *_with_passages(source, lore))
+    budget.parts += [_out(match) for match in source.passed_over]
+    known = dataclasses.replace(system, contexts=(*system.contexts, *lore.constants))
+    return (known, *history, *_with_passages(source, lore.told))
+
+
+def _out(match: Match) -> Part:
+    return Part("lore", match.entry.entry_id, 0, is_in=False, why=match.why, book=match.entry.book.name)
+
+
+def _untold(matches: Callable[[], Iterable[Match]]) -> Iterator[Part]:
+    return (_out(match) for match in matches())
 
 
 def _render(messages: Sequence[Message], tools: Sequence[ToolSpec], chat_format: ChatFormat) -> list[Segment]:
@@ -174,21 +178,8 @@ def _passage_tokens(text: str, chat_format: ChatFormat, count: Counter) -> int:
     return count(chat_format.turn(Message("user", "x", contexts=(text,)))) - count(bare) + 1
 
 
-def _choose_lore(matches: Sequence[Match], budget: _Budget, chat_format: ChatFormat, count: Counter) -> list[str]:
-    """Best first while the share lasts."""
-    share = _Budget(int(budget.left * LORE_SHARE))
-    chosen = []
-    for match in matches:
-        tokens = _passage_tokens(match.entry.text, chat_format, count)
-        if share.take(Part("lore", match.entry.entry_id, tokens, True, match.why)):
-            chosen.append(match.entry.text)
-            budget.left -= tokens
-    budget.parts += share.parts
-    return chosen
-
-
 def _choose_history(
-    history: Sequence[Message], budget: _Budget, chat_format: ChatFormat, count: Counter
+    history: Sequence[Message], budget: Budget, chat_format: ChatFormat, count: Counter
 ) -> list[Message]:
     """The newest exchanges that fit; those that go, go TRIM_STEP at a time while any would be left."""
     exchanges = _exchanges(history)
@@ -229,7 +220,8 @@ def _with_passages(source: PromptSource, lore: Sequence[str]) -> list[Message]:
     return [dataclasses.replace(words, contexts=(*lore, *told)), *rest]
 
 
-_ORDER = ("system", "tool", "knows", "history", "lore", "situation", "words", "opening")
+_LASTING = ("system", "tool", "knows")
+_ORDER = (*_LASTING, "constant", "history", "lore", "secret", "situation", "words", "opening")
 
 
 def _in_order(fixed: Sequence[Part], chosen: Sequence[Part]) -> tuple[Part, ...]:

@@ -10,12 +10,12 @@ import asyncio
 import itertools
 import logging
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from npc_sdk.engine.interface import Engine
 from npc_sdk.messages import Message
 from npc_sdk.requests import PrefillRequest, Priority
+from npc_sdk.session.past import Past
 from npc_sdk.session.scene import Scene
 
 _NO_WORDS = "…"  # stands for words that nobody knows yet: it names nothing, so recall takes what was said before
@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What may be asked next: words, as far as they are known, in a conversation that stands at history."""
+    """What may be asked next: words, as far as they are known, in a conversation that stands at past."""
 
     scene: Scene
     player: str
-    history: Sequence[Message]
+    past: Past
     words: str = ""
 
     def request(self, request_id: str, priority: Priority, *, is_stable_only: bool = False) -> PrefillRequest:
@@ -38,7 +38,7 @@ class Guess:
         Raises: PromptTooLong.
         """
         scene = self.scene
-        draft = scene.draft(Message("user", self.words or _NO_WORDS), player=self.player, history=self.history)
+        draft = scene.draft(Message("user", self.words or _NO_WORDS), player=self.player, past=self.past)
         prompt = scene.compile(draft, reply_tokens=scene.sampling().max_new_tokens)
         stable = prompt.segments[: prompt.stable_segments]
         segments = stable if is_stable_only else prompt.front(certain_chars(self.words))
@@ -55,13 +55,13 @@ class Guess:
 class _Run:
     request: PrefillRequest
     task: asyncio.Task[None]
+    engine: Engine
 
 
 class Ahead:
     """One front for each owner, of which the newest wins. Its methods return at once and raise nothing."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
@@ -76,8 +76,9 @@ class Ahead:
         if request is None or (before and _is_same(before, request) and not _is_due(before, priority, is_new=is_new)):
             return
         self.stop(owner)
-        task = asyncio.get_running_loop().create_task(self._compute(owner, request))
-        self._runs[owner] = _Run(request, task)
+        engine = guess.scene.engine
+        task = asyncio.get_running_loop().create_task(self._compute(owner, request, engine))
+        self._runs[owner] = _Run(request, task, engine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -85,7 +86,7 @@ class Ahead:
         """Forgets the owner's guess; the engine keeps what it has computed. Does not wait."""
         run = self._runs.pop(owner, None)
         if run is not None and not run.task.done():
-            self._engine.cancel(run.request.request_id)  # now, and not when the task comes to run
+            run.engine.cancel(run.request.request_id)  # now, and not when the task comes to run
             run.task.cancel()
 
     async def close(self) -> None:
@@ -102,9 +103,9 @@ class Ahead:
             log.debug("no guess for %s: %s", owner, exc)
             return None
 
-    async def _compute(self, owner: str, request: PrefillRequest) -> None:
+    async def _compute(self, owner: str, request: PrefillRequest, engine: Engine) -> None:
         try:
-            await self._engine.prefill(request)
+            await engine.prefill(request)
         except Exception as exc:  # nobody waits for it: the reply itself will meet the same trouble, and say so
             log.debug("%s was not computed: %s", request.request_id, exc)
             if owner in self._runs and self._runs[owner].request is request:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -19,10 +19,13 @@ from npc_sdk.decoding.stream_parser import Emote, Item, Speech, StreamParser
 from npc_sdk.decoding.tool_formats.interface import MalformedCall, ParsedCall
 from npc_sdk.errors import EngineCrashed, NpcError
 from npc_sdk.events import Event, FinishReason, ReplyFailed, ReplyFinished, Sentence, TextDelta, ToolCall, ToolSettled
+from npc_sdk.lore.entry import NO_TIMERS, Timers
 from npc_sdk.messages import Message
+from npc_sdk.prompt.trace import Trace
 from npc_sdk.session import structured
 from npc_sdk.session.call_desk import CallDesk, Case
 from npc_sdk.session.gate import Gate
+from npc_sdk.session.past import Past
 from npc_sdk.session.run import GRACE_S, Ask, RunCancelled, Runs, now_s
 from npc_sdk.session.scene import Draft, Scene
 from npc_sdk.session.turn import Round, exchange
@@ -43,6 +46,7 @@ class Reply:
         self._cutter = SentenceCutter()
         self._sentence_count = 0
         self._is_limited = False
+        self.timers: Timers = NO_TIMERS  # of the lore, once the reply has its prompt
 
     @property
     def text(self) -> str:
@@ -60,13 +64,13 @@ class Reply:
             self.desk.abandon("the reply was cancelled")
             self._runs.cancel()
 
-    async def events(self, history: Sequence[Message]) -> AsyncGenerator[Event, None]:
+    async def events(self, past: Past) -> AsyncGenerator[Event, None]:
         """All events, the last of them terminal. Closing the iterator early stops the engine."""
         self._runs.begin()
         failure: NpcError | None = None
         try:
             if not self._runs.is_cancelled:
-                async with aclosing(self._answer(history)) as answered:
+                async with aclosing(self._answer(past)) as answered:
                     async for event in answered:
                         yield event
         except RunCancelled:
@@ -82,15 +86,16 @@ class Reply:
             yield self._tell(case)
         yield self._terminal(failure)
 
-    def _answer(self, history: Sequence[Message]) -> AsyncGenerator[Event, None]:
+    def _answer(self, past: Past) -> AsyncGenerator[Event, None]:
         schema: Mapping[str, Any] | None = self.ask.json_schema
         if schema is not None:
-            return structured.write(self._scene, self.ask, self._runs, schema, history)
-        return self._speak(history)
+            return structured.write(self._scene, self.ask, self._runs, schema, past)
+        return self._speak(past)
 
-    async def _speak(self, history: Sequence[Message]) -> AsyncGenerator[Event, None]:
+    async def _speak(self, past: Past) -> AsyncGenerator[Event, None]:
         """Rounds until one ends without calls, or as many as are allowed; then one that may only speak."""
-        draft = self._scene.draft(self.ask.words, player=self.ask.player, history=history)
+        draft = self._scene.draft(self.ask.words, player=self.ask.player, past=past)
+        self.timers = draft.timers
         while not self._runs.is_cancelled:
             a_round = Round(has_tools=self._may_call())
             for step in (self._run, self._settle):
@@ -113,6 +118,9 @@ class Reply:
         """One run of the model, heard until it ends or speaks on after a call."""
         said = [message for before in self._rounds for message in before.messages()]
         prompt = self._scene.compile(draft, rounds=said, reply_tokens=self.ask.sampling.max_new_tokens)
+        if not self._rounds:
+            for event in self._notices(prompt.trace):
+                yield event
         constraint = self._gate.begin(prompt.heard, has_tools=a_round.has_tools, is_first=not self._rounds)
         parser = StreamParser(self._scene.tool_format, is_continuing=bool(self.text))
         self._rounds.append(a_round)
@@ -125,6 +133,18 @@ class Reply:
         if not self._runs.is_cancelled:
             for event in self._sentences(self._cutter.finish()):
                 yield event
+
+    def _notices(self, trace: Trace) -> Iterator[Event]:
+        """What a writer should hear of this prompt."""
+        for part in trace.lost_essentials:
+            log.warning("reply %s: %s is essential and out: %s", self.ask.request_id, part.name, part.why)
+            yield events.Notice(self.ask.request_id, "essential_dropped", part.name, part.why)
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The tools that the game let the NPC use in this reply."""
+        cases = (case for a_round in self._rounds for case in a_round.cases if case.call is not None)
+        return tuple(case.call.name for case in cases if case.call and case.result and case.result.status == "accepted")
 
     def _hear(self, items: Iterable[Item], a_round: Round) -> Iterator[Event]:
         """Events for what the model wrote. Mutates: the round."""

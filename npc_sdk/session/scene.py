@@ -6,43 +6,50 @@ Drafts and compiles prompts, the same way for a reply and for a preview. Made by
 from __future__ import annotations
 
 import dataclasses
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from npc_sdk.decoding.sentence import SentenceCutter
 from npc_sdk.decoding.tool_formats.interface import ToolFormat
 from npc_sdk.engine.interface import Engine
-from npc_sdk.lore.book import LoreBook
-from npc_sdk.lore.entry import SearchResult
+from npc_sdk.lore.entry import NO_TIMERS, Book, LoreEntry, Match, Rules, Timers
 from npc_sdk.messages import JsonValue, Message, ToolSpec
+from npc_sdk.persona.greeting import greeting_line
 from npc_sdk.persona.schema import Persona, WorldFile
+from npc_sdk.persona.secret import open_secrets
 from npc_sdk.persona.situation import render_situation
+from npc_sdk.persona.temper import temper_lines
 from npc_sdk.prompt.compile import CompiledPrompt, Counter, PromptSource, compile_prompt
 from npc_sdk.prompt.formats.interface import ChatFormat
 from npc_sdk.prompt.trace import Part
 from npc_sdk.requests import Sampling, Segment
 from npc_sdk.session.live_tool import LiveTools
+from npc_sdk.session.past import Past
+from npc_sdk.session.recall import Recall
 from npc_sdk.session.state import GameState
 from npc_sdk.session.tool_use import ToolUse
 from npc_sdk.session.toolbelt import Toolbelt
+from npc_sdk.session.viewpoint import View, Viewpoint
 from npc_sdk.settings import SessionSettings
 
 REMEMBERED_COUNTS = 256
-_SHOWN = re.compile(r"\*[^*\n]+\*|\[[^\]\n]+\]")  # emotes, as the history holds them
+_SECRETS = Book("secrets")
+_TOLD = Rules(is_essential=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A prompt before it is fitted to the window, and what the state leaves out: lines, and tools for now.
+    """A prompt before it is fitted to the window, and what the state leaves out: lines, secrets, and tools for now.
+
+    timers are the lore's after this turn, for the session to keep if the turn comes about.
 
     A reply drafts once: what its rounds add stands behind it, so that the cached prefix holds.
     """
 
     source: PromptSource
     left_out: tuple[Part, ...]
+    timers: Timers = NO_TIMERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,8 @@ class Scene:
     npc_id: str
     persona: Persona
     world: WorldFile
-    book: LoreBook
+    recall: Recall
+    viewpoint: Viewpoint
     state: GameState
     engine: Engine
     settings: SessionSettings
@@ -62,10 +70,10 @@ class Scene:
     count: Counter
     use: ToolUse = field(default_factory=ToolUse)
 
-    @property
-    def opening(self) -> tuple[Message, ...]:
-        """What every conversation begins with: the greeting, where there is one."""
-        return (Message("assistant", self.persona.greeting),) if self.persona.greeting else ()
+    def opening(self, player: str) -> tuple[Message, ...]:
+        """What a conversation begins with at this moment: the greeting, where there is one."""
+        said = greeting_line(self.persona, self.viewpoint.view(player).variables, player)
+        return (Message("assistant", said),) if said else ()
 
     def live(
         self, used_in_reply: Mapping[str, int] | None = None, *, state: Mapping[str, JsonValue] | None = None
@@ -79,7 +87,7 @@ class Scene:
         words: Message,
         *,
         player: str,
-        history: Sequence[Message],
+        past: Past,
         state: Mapping[str, JsonValue] | None = None,
         directive: str = "",
     ) -> Draft:
@@ -88,23 +96,26 @@ class Scene:
         The tools are declared as they always are, so that the cached prefix holds: what of them may be called is not
         the prompt's business but the run's.
         """
-        variables = {**self.state.seen_by(self.npc_id), **(state or {})}
-        situation, unfilled = render_situation(self.persona, variables, player)
-        found = self._recall(words.text, history)
+        view = self.viewpoint.view(player, state)
+        situation, unfilled = render_situation(self.persona, view.variables, player, self._moment(view))
+        found = self.recall.find(words.text, view, past)
+        secrets, kept = _secrets(self.persona, self.npc_id, view)
         source = PromptSource(
             persona=self.persona,
             world=self.world,
             tools=self._declared(),
-            history=tuple(history),
+            history=past.messages,
             turn=(words,),
             situation=situation,
             directive=directive,
-            matches=found.matches,
+            matches=(*secrets, *found.matches),
             passed_over=found.passed_over,
+            untold=found.rest,
         )
         lines = tuple(Part("situation", "a line", 0, is_in=False, why=why) for why in unfilled)
         spent = self.live(state=state).left_out if self._declared() else ()
-        return Draft(source, (*lines, *(Part("call", name, 0, is_in=False, why=why) for name, why in spent)))
+        calls = (Part("call", name, 0, is_in=False, why=why) for name, why in spent)
+        return Draft(source, (*kept, *lines, *calls), found.timers)
 
     def compile(self, draft: Draft, *, reply_tokens: int, rounds: Sequence[Message] = ()) -> CompiledPrompt:
         """The prompt, with what earlier rounds of the reply said and did behind the words.
@@ -127,20 +138,32 @@ class Scene:
         sampling = chosen or self.persona.sampling.apply(Sampling(max_new_tokens=self.settings.reply_tokens))
         return dataclasses.replace(sampling, stop=tuple(dict.fromkeys((*sampling.stop, *self.chat_format.stop))))
 
+    def _moment(self, view: View) -> tuple[str, ...]:
+        """What the character is aware of besides what the game reports: the date, its mood, how it feels."""
+        today = (f"Today is {view.today_told}.",) if view.today_told else ()
+        return (*today, *temper_lines(self.persona, view.temper, view.player, self.viewpoint.names))
+
     def _declared(self) -> tuple[ToolSpec, ...]:
         """None where no reply may ever call."""
         return self.belt.specs if self.settings.tool_rounds else ()
 
-    def _recall(self, words: str, history: Sequence[Message]) -> SearchResult:
-        """Lore for the player's words. Where they name nothing ("And where is it?"), for what the NPC said last."""
-        limit = self.settings.lore_limit
-        found = self.book.search(words, npc_id=self.npc_id, limit=limit)
-        before = last_sentence(history)
-        if found.matches or not before or not limit:
-            return found
-        again = self.book.search(before, npc_id=self.npc_id, limit=limit)
-        matches = tuple(dataclasses.replace(m, why=f"in the NPC's last sentence: {m.why}") for m in again.matches)
-        return SearchResult(matches, again.passed_over)
+
+def _secrets(persona: Persona, npc_id: str, view: View) -> tuple[list[Match], list[Part]]:
+    """The secrets that may be told now, as lore, and the account of those that are kept."""
+    found = open_secrets(persona, view.viewer.variables)
+    told = [
+        Match(
+            LoreEntry(f"{npc_id}.secret.{secret.id}", secret.text, rules=_TOLD, book=_SECRETS),
+            1.0,
+            f"may be told now: {secret.when}",
+        )
+        for secret in found.opened
+    ]
+    kept = [
+        Part("secret", f"{npc_id}.secret.{one.secret.id}", 0, is_in=False, why=one.why, book=_SECRETS.name)
+        for one in found.closed
+    ]
+    return told, kept
 
 
 def remembered(count: Counter) -> Counter:
@@ -151,12 +174,3 @@ def remembered(count: Counter) -> Counter:
         return count(segments)
 
     return lambda segments: counted(tuple(segments))
-
-
-def last_sentence(history: Sequence[Message]) -> str:
-    """What the NPC said last, what it only showed left out; empty where it has said nothing."""
-    for message in reversed(history):
-        if message.role == "assistant" and (said := _SHOWN.sub("", message.text)).strip():
-            cutter = SentenceCutter()
-            return [*cutter.feed(said), *cutter.finish()][-1]
-    return ""

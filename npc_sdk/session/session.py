@@ -15,11 +15,13 @@ from weakref import WeakValueDictionary
 
 from npc_sdk.errors import DuplicateRequest, NpcError, RequestError, UnknownRequest, UnknownSession, Unsupported
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished
+from npc_sdk.lore.entry import NO_TIMERS
 from npc_sdk.messages import ImagePart, JsonValue, Message
 from npc_sdk.requests import Priority, Sampling
 from npc_sdk.session.ahead import Ahead, Guess
 from npc_sdk.session.call_desk import CallDesk
 from npc_sdk.session.gate import choice_fault
+from npc_sdk.session.past import Past
 from npc_sdk.session.reply import Reply
 from npc_sdk.session.run import Ask
 from npc_sdk.session.scene import Scene
@@ -33,20 +35,27 @@ TRIM_EXCHANGES = 32  # dropped together, so that the prompt's prefix moves seldo
 class Session:
     """Mutates: the history grows with every reply in which the NPC said or did something."""
 
-    def __init__(self, scene: Scene, ahead: Ahead, *, session_id: str, player: str) -> None:
+    def __init__(self, npc_id: str, scenes: Mapping[str, Scene], ahead: Ahead, *, session_id: str, player: str) -> None:
         self.session_id = session_id
-        self.npc_id = scene.npc_id
+        self.npc_id = npc_id
         self.player = player
-        self.greeting = scene.persona.greeting
-        self._scene = scene
+        self._scenes = scenes
         self._ahead = ahead
-        self._history = list(scene.opening)
+        self._history = list(self._scene.opening(player))
+        self._earlier = 0  # messages that the history has let go
+        self._timers = NO_TIMERS
+        self.greeting = self._history[0].text if self._history else ""
         self._typed = ""
         self._replies: WeakValueDictionary[str, Reply] = WeakValueDictionary()
         self._running: Reply | None = None
         self._desk: CallDesk | None = None  # the last reply's, which knows an answer that comes twice
         self._call_ids = (f"call-{number}" for number in itertools.count(1))
         self._is_closed = False
+
+    @property
+    def _scene(self) -> Scene:
+        """The NPC as it is authored now; a reply keeps the one that it began with."""
+        return self._scenes[self.npc_id]
 
     @property
     def history(self) -> tuple[Message, ...]:
@@ -148,7 +157,7 @@ class Session:
         self._typed = ""
         self._ahead.stop(self.session_id)
         try:
-            async with aclosing(reply.events(self.history)) as events:
+            async with aclosing(reply.events(self._past)) as events:
                 async for event in events:
                     if isinstance(event, ReplyFinished | ReplyFailed):
                         self._end(reply)  # before the game hears of the end, for it may go on talking at once
@@ -170,15 +179,26 @@ class Session:
             return
         self._running = None
         self._replies.pop(reply.ask.request_id, None)
-        self._history += reply.exchange
+        for tool in reply.accepted:
+            self._scene.viewpoint.happen(tool, self.player)
+        if exchange := reply.exchange:
+            self._history += exchange
+            self._timers = reply.timers
+            self._scene.viewpoint.pass_by(self.player)
         starts = [index for index, message in enumerate(self._history) if message.role == "user"]
         if len(starts) > MAX_EXCHANGES:
-            del self._history[: starts[TRIM_EXCHANGES]]
+            gone = self._history[: starts[TRIM_EXCHANGES]]
+            self._earlier += sum(message.role in ("user", "assistant") for message in gone)
+            del self._history[: len(gone)]
+
+    @property
+    def _past(self) -> Past:
+        return Past(self.history, self._earlier, self._timers)
 
     def _expect(self, priority: Priority, *, is_new: bool = False) -> None:
         """Computes ahead, unless a reply is under way: what it adds to the conversation is yet to come."""
         if self._running is None and not self._is_closed:
-            guess = Guess(self._scene, self.player, self.history, self._typed)
+            guess = Guess(self._scene, self.player, self._past, self._typed)
             self._ahead.expect(self.session_id, guess, priority, is_new=is_new)
 
     def _fault(self, ask: Ask, *, is_known: bool) -> NpcError | None:

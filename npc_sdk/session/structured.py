@@ -7,7 +7,7 @@ prompts, no conversation: nobody hears the value, so no history keeps it. Driven
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, NoReturn
 
@@ -16,11 +16,12 @@ from jsonschema import Draft202012Validator
 
 from npc_sdk.errors import EngineError, NpcError, RequestError
 from npc_sdk.events import Event, Structured
-from npc_sdk.messages import JsonValue, Message
+from npc_sdk.messages import JsonValue
 from npc_sdk.persona.json_schema import schemas_in
 from npc_sdk.persona.parameter import FROM, schema_faults
 from npc_sdk.requests import Constraint
 from npc_sdk.session.json_value import copied_json
+from npc_sdk.session.past import Past
 from npc_sdk.session.run import Ask, Runs
 from npc_sdk.session.scene import Scene
 
@@ -34,12 +35,12 @@ class _NotWantedError(Exception):
 
 
 async def write(
-    scene: Scene, ask: Ask, runs: Runs, schema: Mapping[str, Any], history: Sequence[Message]
+    scene: Scene, ask: Ask, runs: Runs, schema: Mapping[str, Any], past: Past
 ) -> AsyncGenerator[Event, None]:
     """The value, unless the reply is cancelled. Raises: EngineError where no try gives one, and whatever runs raise."""
     reason = ""
     for _ in range(1 + scene.settings.repair_rounds):
-        draft = scene.draft(ask.words, player=ask.player, history=history, directive=directive(schema, reason))
+        draft = scene.draft(ask.words, player=ask.player, past=past, directive=directive(schema, reason))
         prompt = scene.compile(draft, reply_tokens=ask.sampling.max_new_tokens)
         written = ""
         async with aclosing(runs.text(prompt, Constraint(json_schema=schema), has_tools=False)) as pieces:

@@ -155,3 +155,18 @@ def test_prefixes_are_found_in_random_use() -> None:
 )
 def test_shared_prefix(left: list[int], right: list[int], shared: int) -> None:
     assert shared_prefix(left, right) == shared_prefix(right, left) == shared
+
+
+def test_a_front_that_nobody_will_ask_for_is_forgotten_past_what_is_kept() -> None:
+    desk = Desk(32)
+    shared, old, new = token_run(0, 100), token_run(500, 120), token_run(900, 120)
+    other = [*shared, *token_run(2000, 90)]
+    desk.put([*shared, *old, *token_run(3000, 70)])
+    desk.put([*shared, *old, *token_run(4000, 10)], wide_until=100)
+    desk.put(other)
+    kept = shared_prefix([*shared, *old], [*shared, *new])
+    desk.tree.forget_past([*shared, *old], kept)
+    assert desk.found([*shared, *old]) <= kept
+    assert desk.found([*shared, *old], wide_until=100) <= kept
+    assert desk.found(other) == len(other)
+    desk.tree.check_integrity()

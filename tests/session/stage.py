@@ -13,7 +13,7 @@ from npc_sdk.engine.scripted import ScriptedEngine
 from npc_sdk.engine.stats import EngineStats
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished, TextDelta, ToolCall, ToolSettled, Usage
 from npc_sdk.lore.content import WorldContent
-from npc_sdk.lore.entry import LoreEntry
+from npc_sdk.lore.entry import Book, LoreEntry, Scope
 from npc_sdk.persona.schema import Persona, WorldFile
 from npc_sdk.requests import GenerateRequest, PrefillRequest, Segment
 from npc_sdk.session import Session
@@ -53,10 +53,11 @@ MARA = Persona.model_validate(
     }
 )
 PIP = Persona.model_validate({"name": "Pip", "role": "a child", "voice": {"style": "cheeky"}, "tools": ["stay_here"]})
+BOOK = Book("village", scan_depth=1)
 LORE = (
-    LoreEntry("mill", "The old mill burned down.", keys=("mill",)),
-    LoreEntry("well", "The well beyond the gate is deep.", keys=("well",)),
-    LoreEntry("debt", "Mara owes fifty coins.", keys=("debt",), npc_ids=frozenset({"mara"})),
+    LoreEntry("mill", "The old mill burned down.", keys=("mill",), book=BOOK),
+    LoreEntry("well", "The well beyond the gate is deep.", keys=("well",), book=BOOK),
+    LoreEntry("debt", "Mara owes fifty coins.", keys=("debt",), scope=Scope(frozenset({"mara"})), book=BOOK),
 )
 
 
@@ -161,6 +162,9 @@ class RawEngine:
 
     def stats(self) -> EngineStats:
         return EngineStats()
+
+    def forget(self, front: Sequence[Segment], kept: Sequence[Segment] = ()) -> None:
+        raise AssertionError(f"nothing here is ever reloaded, and yet {front} past {kept}")
 
     def cancel(self, request_id: str) -> None:
         self.cancelled.append(request_id)

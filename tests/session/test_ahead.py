@@ -366,9 +366,9 @@ async def test_hearth_has_all_but_the_last_words_computed() -> None:
     engine = create_engine("hearth")
     world = World.load(village, engine)
     session = world.talk("mara", player="Robin")
-    session.typing("Good evening to you, do you know what happened to the old mill last ni")
+    session.typing("Good evening to you, do you know what happened to the old mill, plea")
     await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
-    words = "Good evening to you, do you know what happened to the old mill last night?"
+    words = "Good evening to you, do you know what happened to the old mill, please?"
     usage = end_of(await hear(session, words)).usage
     assert usage.prompt_tokens > 100
     assert usage.prompt_tokens - usage.cached_tokens < 16

@@ -13,7 +13,7 @@ from npc_sdk.errors import DuplicateRequest, RequestError, UnknownSession, Unsup
 from npc_sdk.events import ReplyFailed, ReplyFinished, ToolCall
 from npc_sdk.messages import ImagePart, Message
 from npc_sdk.requests import GenerateRequest, Priority, Sampling
-from npc_sdk.session.scene import last_sentence
+from npc_sdk.session.recall import last_sentence
 from npc_sdk.session.session import MAX_EXCHANGES, MAX_WORDS_CHARS, TRIM_EXCHANGES
 
 from .stage import GIVE, call, end_of, failure_of, hear, make_session, make_world, settled

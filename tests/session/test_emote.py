@@ -6,7 +6,7 @@ import pytest
 
 from npc_sdk.events import Emote, Event, Sentence, TextDelta
 from npc_sdk.messages import Message
-from npc_sdk.session.scene import last_sentence
+from npc_sdk.session.recall import last_sentence
 
 from .stage import GIVE, end_of, hear, make_session, prompt_of, settled
 

@@ -29,7 +29,7 @@ from npc_sdk.engine.local.limits import DEFAULT_LIMITS, Limits
 from npc_sdk.engine.local.loader import Progress, load_decoder
 from npc_sdk.engine.local.mask_source import MaskSource
 from npc_sdk.engine.local.pace import Pace
-from npc_sdk.engine.local.prefix_cache import PrefixCache
+from npc_sdk.engine.local.prefix_cache import PrefixCache, shared_prefix
 from npc_sdk.engine.local.profile import find_stops, read_profile
 from npc_sdk.engine.local.runner import Runner
 from npc_sdk.engine.local.scheduler import Scheduler
@@ -39,6 +39,7 @@ from npc_sdk.engine.local.worker import Worker
 from npc_sdk.engine.stats import EngineStats
 from npc_sdk.errors import (
     DuplicateRequest,
+    EngineCrashed,
     ModelFormatError,
     NpcError,
     Overloaded,
@@ -214,6 +215,13 @@ class LocalEngine:
     def note_frame(self, frame_s: float) -> None:
         """Tells the governor how long the game took for a frame."""
         self._governor.note_frame(frame_s)
+
+    def forget(self, front: SequenceOf[Segment], kept: SequenceOf[Segment] = ()) -> None:
+        """Frees the cache of prompts that begin with front, past what it has in common with kept."""
+        tokens = self._tokenizer.encode(front)
+        shared = shared_prefix(tokens, self._tokenizer.encode(kept))
+        with contextlib.suppress(EngineCrashed):  # a closed engine has forgotten everything
+            self._worker.call(lambda _: self.prefix_cache.forget_past(tokens, shared))
 
     def cancel(self, request_id: str) -> None:
         """Asks a run to end before its next token. Unknown ids are ignored."""

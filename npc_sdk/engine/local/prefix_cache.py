@@ -124,6 +124,16 @@ class PrefixCache:
                 if node.is_linked:
                     self._unlink(node)
 
+    def forget_past(self, tokens: Sequence[int], kept: int) -> None:
+        """Takes out all that begins as tokens do for more than kept of them. Mutates: references."""
+        parents, at = [self.root], 0
+        while parents and at < len(tokens):
+            own = tokens[at : at + BLOCK_TOKENS]
+            children = [child for parent in parents for child in parent.children.values()]
+            self.forget([child for child in children if at + shared_prefix(child.key[0], own) > max(at, kept)])
+            parents = [child for child in children if child.is_linked and child.key[0] == tuple(own)]
+            at += BLOCK_TOKENS
+
     def evict(self) -> bool:
         """Frees the least recently used block that nobody else holds; False where every one is held."""
         block = self._pool.longest_idle

@@ -1,0 +1,190 @@
+"""Hot reload: edits are played between turns, broken ones are not, and only what changed is thrown away."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from npc_sdk.engine.scripted import ScriptedEngine
+from npc_sdk.errors import ContentError, SettingsError, UnknownNpc
+from npc_sdk.events import ReplyFinished
+from npc_sdk.requests import GenerateRequest
+from npc_sdk.session import Session
+from npc_sdk.watch import Reload, reload, watch
+from npc_sdk.world import World
+
+FILES = {
+    "world/world.yaml": "name: Alderwick\n",
+    "world/lore/places.md": "## The mill\nkeys: mill\nThe mill burned down.\n",
+    "mara/persona.yaml": "name: Mara\nrole: the smith\nvoice: {style: gruff}\ngreeting: Yes?\n",
+    "pip/persona.yaml": "name: Pip\nrole: a child\nvoice: {style: cheeky}\n",
+}
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write(tmp_path, FILES)
+    return tmp_path
+
+
+@pytest.fixture
+def world(root: Path) -> World:
+    return World.load(root, ScriptedEngine("Aye."))
+
+
+def _system(world: World, npc_id: str) -> str:
+    return "".join(segment.text for segment in world.preview(npc_id, "Hello.").segments)
+
+
+async def test_an_edited_persona_is_played_and_its_front_alone_is_forgotten(world: World, root: Path) -> None:
+    write(root, {"mara/persona.yaml": FILES["mara/persona.yaml"].replace("gruff", "merry")})
+    told = await reload(world)
+    assert told.change is not None
+    assert (told.change.changed, told.change.added, told.change.removed) == (("mara",), (), ())
+    assert "Voice: merry." in _system(world, "mara")
+    (forgotten,) = world.engine.forgotten  # type: ignore[attr-defined]
+    assert "Voice: gruff." in "".join(segment.text for segment in forgotten)
+
+
+async def test_edited_lore_changes_answers_and_no_front(world: World, root: Path) -> None:
+    write(root, {"world/lore/places.md": "## The mill\nkeys: mill\nThe mill stands again.\n"})
+    told = await reload(world)
+    assert str(told.change) == "only lore"
+    assert "stands again" in "".join(segment.text for segment in world.preview("pip", "the mill?").segments)
+    assert world.engine.forgotten == []  # type: ignore[attr-defined]
+
+
+async def test_a_broken_edit_is_told_with_its_place_and_the_last_good_one_is_played(world: World, root: Path) -> None:
+    write(root, {"mara/persona.yaml": "name: Mara\nrole: the smith\nvoice: {style: gruff}\ngaols: [x]\n"})
+    told = await reload(world)
+    assert told.change is None
+    (problem,) = told.problems
+    assert isinstance(problem, ContentError)
+    assert (problem.path, problem.line, problem.column, problem.field) == (root / "mara/persona.yaml", 4, 1, "gaols")
+    assert "did you mean 'goals'?" in problem.hint
+    assert "Voice: gruff." in _system(world, "mara")
+
+
+async def test_a_model_that_is_not_there_keeps_the_old_edition(world: World, root: Path) -> None:
+    write(root, {"mara/persona.yaml": FILES["mara/persona.yaml"] + "model: big\n"})
+    told = await reload(world)
+    assert [type(problem) for problem in told.problems] == [SettingsError]
+    assert "Yes?" in world.talk("mara").greeting
+
+
+async def test_an_npc_comes_and_goes_while_talks_with_it_go_on(world: World, root: Path) -> None:
+    session = world.talk("pip")
+    (root / "pip/persona.yaml").unlink()
+    (root / "pip").rmdir()
+    write(root, {"wren/persona.yaml": "name: Wren\nrole: the ferrywoman\nvoice: {style: calm}\n"})
+    told = await reload(world)
+    assert told.change is not None
+    assert (told.change.added, told.change.removed) == (("wren",), ("pip",))
+    with pytest.raises(UnknownNpc):
+        world.talk("pip")
+    assert isinstance(await _end(session, "Still there?"), ReplyFinished)
+    assert world.talk("wren").npc_id == "wren"
+
+
+async def test_a_turn_keeps_the_edition_that_it_began_with(root: Path) -> None:
+    world = World.load(root, ScriptedEngine("one two three four", delay_s=0.01))
+    session = world.talk("mara")
+    stream = session.say("Hello.")
+    await anext(stream)
+    write(root, {"mara/persona.yaml": FILES["mara/persona.yaml"].replace("gruff", "merry")})
+    await reload(world)
+    async for event in stream:
+        last = event
+    assert isinstance(last, ReplyFinished)
+    await _end(session, "And now?")
+    first, second = (_prompt(request) for request in world.engine.requests)  # type: ignore[attr-defined]
+    assert "Voice: gruff." in first
+    assert "Voice: merry." in second
+    assert [message.text for message in session.history[:3]] == ["Yes?", "Hello.", "one two three four"]
+
+
+async def test_a_hundred_edits_under_eight_conversations_lose_and_mix_nothing(world: World, root: Path) -> None:
+    """Each edition marks persona, tool and lore with one number: a prompt that holds two of them is of two editions."""
+    rng = random.Random(5)
+    stop = asyncio.Event()
+    sessions = [world.talk(npc_id) for npc_id in ("mara", "pip") for _ in range(4)]
+    write(root, _edition(0))
+    await reload(world)
+    talks = [asyncio.create_task(_talk_on(session, stop)) for session in sessions]
+    refused = 0
+    for number in range(1, 101):
+        write(root, _edition(number))
+        if rng.random() < 0.3:
+            write(root, {"mara/persona.yaml": f"name: Mara\nrole: smith {number}\nvoice: [gruff\n"})
+        told = await reload(world)
+        refused += told.change is None
+        assert (told.change is None) == bool(told.problems)
+    stop.set()
+    said = [await talk for talk in talks]
+    assert 10 < refused < 60
+    assert all(count > 20 for count in said), said
+    for session, count in zip(sessions, said, strict=True):
+        assert sum(message.role == "user" for message in session.history) == min(count, len(session.history) // 2)
+    requests = world.engine.requests[len(sessions) :]  # type: ignore[attr-defined]
+    editions = [_marks(_prompt(request)) for request in requests]
+    assert all(len(marks) == 1 for marks in editions)
+    assert len(set().union(*editions)) > 20
+
+
+async def test_saved_files_are_noticed(world: World, root: Path) -> None:
+    told: asyncio.Queue[Reload] = asyncio.Queue()
+    task = asyncio.create_task(watch(world, told.put_nowait))
+    await asyncio.sleep(0.3)
+    write(root, {"mara/persona.yaml": "name: Mara\n"})
+    first = await asyncio.wait_for(told.get(), 10)
+    assert {problem.message for problem in first.problems} == {"is missing"}
+    write(root, {"mara/persona.yaml": FILES["mara/persona.yaml"].replace("smith", "old smith")})
+    second = await asyncio.wait_for(told.get(), 10)
+    assert second.change is not None
+    assert second.change.changed == ("mara",)
+    task.cancel()
+    await asyncio.wait([task])
+    assert "the old smith" in _system(world, "mara")
+
+
+def _edition(number: int) -> dict[str, str]:
+    tool = f"  - {{name: wave, description: Wave as in e{number}e.}}\n"
+    return {
+        "world/world.yaml": f"name: Alderwick\npremise: It is e{number}e.\ntools:\n{tool}",
+        "world/lore/places.md": f"## The mill\nkeys: mill\nThe mill is of e{number}e.\n",
+        "mara/persona.yaml": f"name: Mara\nrole: the smith of e{number}e\nvoice: {{style: gruff}}\ntools: [wave]\n",
+        "pip/persona.yaml": f"name: Pip\nrole: a child of e{number}e\nvoice: {{style: cheeky}}\ntools: [wave]\n",
+    }
+
+
+def _marks(prompt: str) -> set[str]:
+    return set(re.findall(r"\be\d+e\b", prompt))
+
+
+def _prompt(request: GenerateRequest) -> str:
+    return "".join(segment.text for segment in request.segments)
+
+
+async def _talk_on(session: Session, stop: asyncio.Event) -> int:
+    count = 0
+    while not stop.is_set():
+        assert isinstance(await _end(session, "And the mill?"), ReplyFinished)
+        count += 1
+        await asyncio.sleep(0)
+    return count
+
+
+async def _end(session: Session, words: str) -> object:
+    events = [event async for event in session.say(words)]
+    assert sum(type(event).__name__.startswith("Reply") for event in events) == 1
+    return events[-1]
