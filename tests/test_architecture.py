@@ -26,9 +26,10 @@ FLOORS = {
     **dict.fromkeys(VALUES, 0),
     "npc_sdk.persona": 1,
     **dict.fromkeys(("npc_sdk.lore", "npc_sdk.memory", "npc_sdk.guard", "npc_sdk.decoding", "npc_sdk.vision"), 2),
-    **dict.fromkeys(("npc_sdk.prompt", "npc_sdk.engine"), 3),
+    **dict.fromkeys(("npc_sdk.prompt", "npc_sdk.engine", "npc_sdk.cards"), 3),
     "npc_sdk.session": 4,
     "npc_sdk.world": 5,
+    "npc_sdk.watch": 6,
     **dict.fromkeys(("npc_sdk.cli", "npc_sdk.studio", "npc_sdk.evals", "npc_sdk.bench", "npc_sdk.training"), 6),
     "game_bridge": 7,
     "samples": 8,
@@ -38,6 +39,7 @@ ENGINE_MAY_USE = {*VALUES, "npc_sdk.engine", "npc_sdk.decoding", "npc_sdk.vision
 
 # `npc serve` starts the bridge, `npc top` asks it: the steps up, taken when a command runs and not when it is imported.
 STEPS_UP = {
+    ("npc_sdk.cli.serve", "game_bridge.edit"),
     ("npc_sdk.cli.serve", "game_bridge.server"),
     ("npc_sdk.cli.serve", "game_bridge.settings"),
     ("npc_sdk.cli.top", "game_bridge.client"),

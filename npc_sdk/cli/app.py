@@ -15,7 +15,10 @@ from npc_sdk.cli.bench import app as bench
 from npc_sdk.cli.chat import chat
 from npc_sdk.cli.check import check
 from npc_sdk.cli.eval import app as evals
+from npc_sdk.cli.export import export
+from npc_sdk.cli.import_ import import_
 from npc_sdk.cli.models import app as models
+from npc_sdk.cli.new import app as new
 from npc_sdk.cli.play import play
 from npc_sdk.cli.prompt import prompt
 from npc_sdk.cli.serve import serve
@@ -32,8 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (play, chat, serve, top, prompt, check):
+for command in (play, chat, serve, top, prompt, check, export):
     app.command()(command)
+app.command("import")(import_)
+app.add_typer(new, name="new")
 app.add_typer(models, name="models")
 app.add_typer(bench, name="bench")
 app.add_typer(evals, name="eval")

@@ -11,9 +11,12 @@ from npc_sdk.settings import Settings
 
 if TYPE_CHECKING:
     from npc_sdk.engine.interface import Engine
+    from npc_sdk.lore.semantic import Embedder
     from npc_sdk.world import World
 
 Progress = Callable[[int, int, str], None]
+
+LONG_TO_INDEX = 5000  # entries of lore; fewer are indexed before anybody could read how far it is
 
 
 def read_settings(path: Path | None, *, engine: str | None = None, personas: Path | None = None) -> Settings:
@@ -33,21 +36,44 @@ def open_world(settings: Settings, on_progress: Progress | None = None, *, seed:
     from npc_sdk.world import World
 
     content = load_world(settings.personas_dir())  # first, because its mistakes are found at once
-    engine = open_engine(settings, on_progress)
-    if seed is not None:
-        from npc_sdk.cli.seeded import SeededEngine
+    session = settings.session if seed is None else settings.session.model_copy(update={"lore_seed": seed})
+    named = {persona.model for persona in content.personas.values() if persona.model}
+    models = {
+        name: _seeded(open_engine(settings, on_progress, model=model), seed)
+        for name, model in settings.models.items()
+        if name in named
+    }
+    engine = _seeded(open_engine(settings, on_progress), seed)
+    embedder = open_embedder(session.lore_model)
+    is_long = len(content.lore) >= LONG_TO_INDEX or embedder is not None
+    told = on_progress if is_long else None
+    return World(content, engine, session, models=models, embedder=embedder, on_progress=told)
 
-        engine = SeededEngine(engine, seed)
-    return World(content, engine, settings.session)
+
+def _seeded(engine: Engine, seed: int | None) -> Engine:
+    if seed is None:
+        return engine
+    from npc_sdk.cli.seeded import SeededEngine
+
+    return SeededEngine(engine, seed)
 
 
-def open_engine(settings: Settings, on_progress: Progress | None = None) -> Engine:
-    """The chosen engine, loaded. The caller closes it. Raises: NpcError."""
+def open_embedder(folder: Path | None) -> Embedder | None:
+    """The model that finds lore by meaning, where one is set. Raises: ModelFormatError."""
+    if folder is None:
+        return None
+    from npc_sdk.lore.sentence_model import SentenceModel
+
+    return SentenceModel(folder)
+
+
+def open_engine(settings: Settings, on_progress: Progress | None = None, *, model: str | None = None) -> Engine:
+    """The chosen engine, or another model with the same settings, loaded. The caller closes it. Raises: NpcError."""
     from npc_sdk.engine.create import create_engine
 
     chosen = settings.engine
     return create_engine(
-        chosen.model,
+        model or chosen.model,
         device=chosen.device,
         threads=chosen.threads,
         cores=chosen.cores,
@@ -65,7 +91,6 @@ def open_engine(settings: Settings, on_progress: Progress | None = None) -> Engi
 
 def read_state(path: Path | None) -> dict[str, Any]:
     """The variables of a YAML or JSON file, read as authored files are. Raises: SettingsError."""
-    from npc_sdk.persona.problem import in_plain_words
     from npc_sdk.persona.yaml_reader import read_yaml
 
     if path is None:
@@ -73,7 +98,7 @@ def read_state(path: Path | None) -> dict[str, Any]:
     try:
         values = read_yaml(path).value
     except ContentError as exc:
-        raise SettingsError(f"cannot read the state: {in_plain_words(exc)}", hint="name a YAML or JSON file") from exc
+        raise SettingsError(f"cannot read the state: {exc}", hint="name a YAML or JSON file") from exc
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: holds {type(values).__name__}, not variables", hint='write "place: the forge"')
     return values

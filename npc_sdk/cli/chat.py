@@ -34,7 +34,8 @@ def chat(
     """Talk to one character, without a game.
 
     Acts are shown, and you answer each with y or n; what the character only shows is in italics. Lines piped in are
-    said one by one, and all acts are accepted. An empty line or the end of input leaves.
+    said one by one, and all acts are accepted. Files that you edit meanwhile are played from the next line on. An empty
+    line or the end of input leaves.
     """
     from rich.console import Console
 
@@ -50,7 +51,7 @@ def chat(
         try:
             world.set_state(values, npc_id if values else None)
             session = world.talk(npc_id, player=player)
-            _converse(runner, session, Terminal(world.cast[npc_id].name, console))
+            _converse(runner, world, session, Terminal(world.cast[npc_id].name, console))
         finally:
             runner.run(_close(world))
 
@@ -62,17 +63,32 @@ def _patient(chosen: Settings) -> Settings:
     return chosen.model_copy(update={"session": session})
 
 
-def _converse(runner: asyncio.Runner, session: Session, terminal: Terminal) -> None:
+def _converse(runner: asyncio.Runner, world: World, session: Session, terminal: Terminal) -> None:
     """Line by line, until an empty one, the end of input or Ctrl-C."""
+    from npc_sdk.watch import EditCheck
+
+    edits = EditCheck(world.content.root)
     terminal.say(session.greeting)
     runner.run(_approach(session))
     try:
         while words := _read(PROMPT):
+            if edits.is_edited():
+                runner.run(_reload(world, terminal))
             runner.run(_reply(session, words, terminal))
     except KeyboardInterrupt:
         return
     finally:
         terminal.settle()
+
+
+async def _reload(world: World, terminal: Terminal) -> None:
+    """Goes on with the edited files, or tells their mistakes and goes on as before."""
+    from npc_sdk.watch import reload
+
+    told = await reload(world)
+    for problem in told.problems:
+        terminal.console.print(str(problem), style="red", highlight=False, markup=False)
+    terminal.console.print(f"reloaded: {told.change}" if told.change else "still as before", style="dim")
 
 
 async def _reply(session: Session, words: str, terminal: Terminal) -> None:

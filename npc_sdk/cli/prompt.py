@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from npc_sdk.prompt.compile import CompiledPrompt
-    from npc_sdk.prompt.trace import Trace
+    from npc_sdk.prompt.trace import Part, Trace
 
+MOST_UNSPOKEN = 60  # a village's lore; a world may hold 100,000 entries
 PIPED_WIDTH = 160  # wide enough for most reasons, so that a piped table has one line a part
 
 
@@ -34,6 +37,9 @@ def prompt(
     player: option.Player = "Traveller",
     engine: option.Engine = None,
     personas: option.Personas = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List every lore entry that nothing spoke for, however many.")
+    ] = False,
     settings: option.SettingsFile = None,
 ) -> None:
     """Show the compiled prompt with the tokens of each part, and why each piece of lore is in or out."""
@@ -52,7 +58,7 @@ def prompt(
             compiled = world.preview(npc_id, words, player=player, state=values, history=_messages(history or []))
         finally:
             runner.run(world.close())
-    _show(compiled, console)
+    _show(compiled, console, most=None if everything else MOST_UNSPOKEN)
 
 
 def _messages(lines: list[str]) -> tuple[Message, ...]:
@@ -60,12 +66,19 @@ def _messages(lines: list[str]) -> tuple[Message, ...]:
     return tuple(Message("assistant" if index % 2 else "user", line) for index, line in enumerate(lines))
 
 
-def _show(compiled: CompiledPrompt, console: Console) -> None:
+def _show(compiled: CompiledPrompt, console: Console, most: int | None) -> None:
     """The prompt itself exactly as it is, then its account."""
+    trace = compiled.trace
     typer.echo("".join(segment.text for segment in compiled.segments))
     console.rule(style="dim")
-    console.print(_table(compiled.trace))
-    trace = compiled.trace
+    rest = trace.rest()
+    console.print(_table(trace, list(islice(rest, most))))
+    if more := sum(1 for _ in rest):
+        console.print(f"and {more:,} lore entries more that nothing spoke for: --all lists them")
+    for total in trace.books:
+        console.print(f"{total.book}: {total.entries_in} in, {total.tokens_in} tokens; {total.entries_out} out")
+    for part in trace.lost_essentials:
+        console.print(f"essential and out: {part.name}: {part.why}", style="red")
     left = trace.window_tokens - trace.reply_tokens - trace.total_tokens
     console.print(
         f"{trace.total_tokens} tokens, and {trace.reply_tokens} kept for the reply, "
@@ -73,7 +86,7 @@ def _show(compiled: CompiledPrompt, console: Console) -> None:
     )
 
 
-def _table(trace: Trace) -> Table:
+def _table(trace: Trace, rest: Sequence[Part]) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -81,7 +94,9 @@ def _table(trace: Trace) -> Table:
     table = Table(box=box.SIMPLE)
     for title in ("part", "name", "tokens", "", "why"):
         table.add_column(title, justify="right" if title == "tokens" else "left", overflow="fold")
-    for part in sorted(trace.parts, key=lambda part: not part.is_in):  # what is in, in its order, before what is not
+    for part in sorted(
+        (*trace.parts, *rest), key=lambda part: not part.is_in
+    ):  # what is in, in its order, before what is not
         mark, colour = ("in", "green") if part.is_in else ("out", "dim")
         cells = (part.kind, part.name, str(part.tokens or ""), mark, part.why)
         table.add_row(*(Text(cell) for cell in cells), style=colour)

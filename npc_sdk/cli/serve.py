@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import threading
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ from npc_sdk.errors import NpcError, SettingsError
 if TYPE_CHECKING:
     from game_bridge.server import BridgeServer
     from game_bridge.settings import BridgeSettings
+    from npc_sdk.watch import Reload
     from npc_sdk.world import World
 
 
@@ -35,6 +37,9 @@ def serve(
     until_input_closes: Annotated[
         bool, typer.Option("--until-input-closes", help="Stop when standard input closes, as it does if the game dies.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Play edits of the characters' files at once, between two turns.")
+    ] = False,
     settings: option.SettingsFile = None,
 ) -> None:
     """Serve the characters to a game. Ctrl-C stops; open replies are ended first.
@@ -47,7 +52,7 @@ def serve(
     bridge = _bridge_settings(host or chosen.server.host, chosen.server.port if port is None else port)
     world = open_world(chosen, _print_progress, seed=seed)
     is_kept = chosen.session.fronts_dir is not None
-    asyncio.run(_serve(world, bridge, ready_file, until_input_closes, warms_up=is_kept))
+    asyncio.run(_serve(world, bridge, ready_file, until_input_closes, warms_up=is_kept, watches=watch))
 
 
 def _bridge_settings(host: str, port: int) -> BridgeSettings:
@@ -61,7 +66,13 @@ def _print_progress(done: int, total: int, what: str) -> None:
 
 
 async def _serve(
-    world: World, settings: BridgeSettings, ready_file: Path | None, until_input_closes: bool, *, warms_up: bool
+    world: World,
+    settings: BridgeSettings,
+    ready_file: Path | None,
+    until_input_closes: bool,
+    *,
+    warms_up: bool,
+    watches: bool,
 ) -> None:
     """Serves until a signal, the end of input, or a fault of the server's own."""
     from game_bridge.server import BridgeServer
@@ -75,7 +86,7 @@ async def _serve(
             await _warm_up(world)
         async with BridgeServer(world, settings) as server:
             _announce(server.address, ready_file)
-            await _until_stopped(server, stop)
+            await _until_stopped(server, stop, _follow_edits(world, server) if watches else None)
     finally:
         await world.close()
 
@@ -90,9 +101,25 @@ async def _warm_up(world: World) -> None:
             typer.echo(f"{npc_id} was not warmed up: {exc}", err=True)
 
 
-async def _until_stopped(server: BridgeServer, stop: asyncio.Event) -> None:
-    """Raises: whatever broke the server."""
+async def _follow_edits(world: World, server: BridgeServer) -> None:
+    """Plays edits and tells of them: on the terminal, and to the clients that want to know. Raises: SettingsError."""
+    from game_bridge.edit import edited_message
+    from npc_sdk.watch import watch
+
+    def tell(reload: Reload) -> None:
+        for problem in reload.problems:
+            typer.echo(str(problem), err=True)
+        if reload.change is not None:
+            typer.echo(f"reloaded: {reload.change}")
+        server.announce(edited_message(reload.change, reload.problems, world.cast))
+
+    await watch(world, tell)
+
+
+async def _until_stopped(server: BridgeServer, stop: asyncio.Event, follow: Coroutine[None, None, None] | None) -> None:
+    """Raises: whatever broke the server, or keeps its files from being watched."""
     tasks = [asyncio.create_task(server.wait()), asyncio.create_task(_wait(stop))]
+    tasks += [asyncio.create_task(follow)] if follow else []
     done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in others:
         task.cancel()

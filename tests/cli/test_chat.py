@@ -181,7 +181,7 @@ def test_state_file_is_read_as_authored_files_are(tmp_path: Path) -> None:
     path.write_text("door: no\nquest: on\n", encoding="utf-8")
     assert read_state(path) == {"door": "no", "quest": "on"}
     path.write_text("quest: the mill: given\n", encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"state\.yaml:1: column 16: a ': ' stands where no key can be"):
+    with pytest.raises(SettingsError, match=r"state\.yaml:1:16: a ': ' stands where no key can be"):
         read_state(path)
 
 
@@ -217,6 +217,39 @@ def test_the_model_reads_ahead_while_a_person_types(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("builtins.input", type_slowly)
     with asyncio.Runner() as runner:
         world = World.load(bundled_personas(), engine)
-        chat._converse(runner, world.talk("pip"), terminal()[0])
+        chat._converse(runner, world, world.talk("pip"), terminal()[0])
         runner.run(world.close())
     assert seen == [1, 2], "once at the greeting, once after the reply"
+
+
+def test_files_that_are_edited_are_played_from_the_next_line_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    persona = tmp_path / "wren" / "persona.yaml"
+    for path, text in (
+        (tmp_path / "world" / "world.yaml", "name: Alderwick\n"),
+        (persona, "name: Wren\nrole: the ferrywoman\nvoice: {style: calm}\n"),
+    ):
+        path.parent.mkdir()
+        path.write_text(text, encoding="utf-8")
+    edits = iter(("", "voice: [calm\n", "voice: {style: merry and warm}\n"))
+
+    def edit_and_type(_: str) -> str:
+        edit = next(edits, None)
+        if edit:
+            persona.write_text(f"name: Wren\nrole: the ferrywoman\n{edit}", encoding="utf-8")
+        return "" if edit is None else "Hello."
+
+    monkeypatch.setattr("builtins.input", edit_and_type)
+    engine = ScriptedEngine("There.")
+    screen, out = terminal()
+    with asyncio.Runner() as runner:
+        world = World.load(tmp_path, engine)
+        chat._converse(runner, world, world.talk("wren"), screen)
+    spoken = ["".join(segment.text for segment in request.segments) for request in engine.requests]
+    assert ["Voice: calm." in prompt for prompt in spoken] == [True, True, False]
+    assert "Voice: merry and warm." in spoken[2]
+    shown = out.getvalue().replace("\n", "")
+    assert "persona.yaml:3:" in shown
+    assert "still as before" in shown
+    assert "reloaded: changed wren" in shown
