@@ -46,7 +46,7 @@ class _Section:
 
     def document(self, path: Path) -> Document:
         """The section as a document of its own, like one entry of a YAML file."""
-        values = {"id": f"{path.stem.lower()}.{_slug(self.heading)}", **self.values, "text": " ".join(self.lines)}
+        values = {"id": f"{_book_id(path)}.{_slug(self.heading)}", **self.values, "text": " ".join(self.lines)}
         return Document(path, values, {(): Place(self.line, 0), **self.places})
 
 
@@ -169,6 +169,11 @@ def _unquoted(text: str) -> str:
         if len(text) > 1 and text[0] == text[-1] == quote and quote not in text[1:-1]:
             return text[1:-1]
     return text
+
+
+def _book_id(path: Path) -> str:
+    """A file's name as ids begin with it."""
+    return re.sub(r"[^a-z0-9_.-]+", "-", path.stem.lower()).strip("-._") or "lore"
 
 
 def _slug(heading: str) -> str:

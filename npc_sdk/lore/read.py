@@ -18,6 +18,7 @@ from npc_sdk.lore.key import Key, KeyFault, check_key
 from npc_sdk.lore.markdown import read_page
 from npc_sdk.lore.schema import Attributes, BookChoice, Head, LoreFile, LoreItem
 from npc_sdk.lore.sheet import Placed, Sheet, Spot, crowd_problems, empty_sheet
+from npc_sdk.lore.whereabouts import mistake_at
 from npc_sdk.lore.word import words
 from npc_sdk.persona.problem import first_problems, name_hint
 from npc_sdk.persona.validate import validate
@@ -83,14 +84,9 @@ def _unlinked(entries: Sequence[LoreEntry], known: Set[str]) -> Iterator[Content
         first = seen.setdefault(entry.entry_id, entry)
         if first is not entry:
             hint = f"first in {first.path.name}, line {first.line}; give one of them an 'id:'"
-            yield _entry_problem(entry, f"the id {entry.entry_id!r} is given twice", hint)
+            yield mistake_at(entry, "id", "", f"the id {entry.entry_id!r} is given twice", hint)
         for name in sorted(entry.scope.npc_ids - known):
-            told = f"there is no NPC {name!r}"
-            yield _entry_problem(entry, told, name_hint(name, known, "NPCs"))
-
-
-def _entry_problem(entry: LoreEntry, message: str, hint: str) -> ContentError:
-    return ContentError(message, path=entry.path, line=entry.line, field=entry.entry_id, hint=hint)
+            yield mistake_at(entry, "npcs", name, f"there is no NPC {name!r}", name_hint(name, known, "NPCs"))
 
 
 def _book_problems(entries: Sequence[LoreEntry]) -> Iterator[ContentError]:

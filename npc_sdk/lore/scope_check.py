@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from npc_sdk.errors import ContentError
 from npc_sdk.lore.entry import LoreEntry, Scope
+from npc_sdk.lore.whereabouts import mistake_at
 from npc_sdk.persona.cast_check import asked
 from npc_sdk.persona.fault import Fault
 from npc_sdk.persona.problem import first_problems, name_hint
@@ -33,11 +34,13 @@ def scope_notes(entries: Iterable[LoreEntry], world: WorldFile) -> list[ContentE
         return []
     over = (entry for entry in entries if entry.scope.until is not None and entry.scope.until < start)
     hint = "nobody will ever know it, unless the game sets an earlier date"
-    return first_problems(_told(entry, Fault((), "until: is over before today", hint)) for entry in over)
+    return first_problems(_told(entry, Fault(("until",), "until: is over before today", hint)) for entry in over)
 
 
 def _told(entry: LoreEntry, fault: Fault) -> ContentError:
-    return ContentError(fault.message, path=entry.path, line=entry.line, field=entry.entry_id, hint=fault.hint)
+    """A fault's place is the attribute and, where one value of it is wrong, that value."""
+    attribute, *value = map(str, fault.where)
+    return mistake_at(entry, attribute, value[0] if value else "", fault.message, fault.hint)
 
 
 @dataclass(slots=True)
@@ -57,12 +60,12 @@ class _Check:
         tables = (("faction", scope.factions, self.world.factions), ("place", scope.places, self.world.places))
         for what, named, known in tables:
             for name in sorted(named - set(known)):
-                yield Fault((), f"the world has no {what} {name!r}", name_hint(name, known, f"{what}s"))
+                yield Fault((f"{what}s", name), f"the world has no {what} {name!r}", name_hint(name, known, f"{what}s"))
 
     def _proofs(self, scope: Scope) -> Iterator[Fault]:
         if scope.since is not None and scope.until is not None and scope.since > scope.until:
             bounds = f"since {self._day(scope.since)}, until {self._day(scope.until)}"
-            yield Fault((), f"nobody can ever know this: {bounds}")
+            yield Fault(("since",), f"nobody can ever know this: {bounds}")
         if self.personas is None or scope.npc_ids - set(self.personas):
             return  # an unknown NPC is told by lore/read.py
         knowing = {npc_id: persona for npc_id, persona in self.personas.items() if _may_know(npc_id, persona, scope)}
@@ -70,7 +73,7 @@ class _Check:
             yield self._nobody(scope)
         elif scope.when:
             for fault in condition_faults(scope.when, asked(knowing.values(), self.world)):
-                yield Fault((), f"when: {fault.message}", fault.hint)
+                yield Fault(("when",), f"when: {fault.message}", fault.hint)
 
     def _nobody(self, scope: Scope) -> Fault:
         factions = ", ".join(map(repr, sorted(scope.factions)))
@@ -78,10 +81,10 @@ class _Check:
         members = sorted(npc_id for npc_id, persona in personas if scope.factions & set(persona.factions))
         if not members:
             hint = "name it under 'factions:' of an NPC"
-            return Fault((), f"nobody can ever know this: no NPC is of {factions}", hint)
+            return Fault(("factions",), f"nobody can ever know this: no NPC is of {factions}", hint)
         wanted = ", ".join(map(repr, sorted(scope.npc_ids)))
         hint = f"of it: {', '.join(members)}; who is named under 'npcs' must be of 'factions' too"
-        return Fault((), f"nobody can ever know this: {wanted} is not of {factions}", hint)
+        return Fault(("npcs",), f"nobody can ever know this: {wanted} is not of {factions}", hint)
 
     def _day(self, day: int) -> str:
         return self.world.calendar.tell(day) if self.world.calendar else str(day)

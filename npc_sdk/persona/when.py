@@ -61,6 +61,12 @@ def condition_faults(text: str, asked: Asked | None = None) -> Iterator[Fault]:
             yield Fault((), f"{shown(text)} can never hold")
 
 
+_NONE = {
+    "quests": "declare them under 'quests:' of world.yaml",
+    "relation": "an NPC who can know this has one under its 'relationships:'",
+}
+
+
 def _name_faults(text: str, asked: Asked) -> Iterator[Fault]:
     """Parts of quests, relation and date that there are not."""
     known = {"quests": asked.quests, "relation": asked.relations, "date": asked.date}
@@ -69,7 +75,8 @@ def _name_faults(text: str, asked: Asked) -> Iterator[Fault]:
         root, _, name = path.partition(".")
         names = known.get(root, ())
         if name and root in known and name not in names and (root != "date" or names):
-            yield Fault((), f"{path}: there is no {what[root]} {name!r}", name_hint(name, names, f"{root}"))
+            hint = name_hint(name, names, f"{what[root]}s") if names else _NONE.get(root, "")
+            yield Fault((), f"{path}: there is no {what[root]} {name!r}", hint)
 
 
 def _text_faults(text: str, asked: Asked) -> Iterator[Fault]:

@@ -106,7 +106,7 @@ def test_yaml_lore_says_the_same(root: Path) -> None:
         pytest.param(
             "world/lore/a.md",
             "## A\nnpcs: adda\nText.",
-            "a.md:1: a.a: there is no NPC 'adda' (did you mean 'ada'?)",
+            "a.md:2:7: a.a: there is no NPC 'adda' (did you mean 'ada'?)",
             id="npc",
         ),
         pytest.param(

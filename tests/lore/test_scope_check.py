@@ -44,38 +44,48 @@ def _told(root: Path, found: Inspection | None = None) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("attributes", "told"),
+    ("attributes", "place", "told"),
     [
-        pytest.param("npcs: adda", "there is no NPC 'adda' (did you mean 'ada'?)", id="npc"),
-        pytest.param("factions: wach", "the world has no faction 'wach' (did you mean 'watch'?)", id="faction"),
-        pytest.param("places: forg", "the world has no place 'forg' (did you mean 'forge'?)", id="place"),
-        pytest.param("when: quests.hamer == 'done'", "when: quests.hamer: there is no quest 'hamer'", id="quest"),
-        pytest.param("when: quests.hammer == 'don'", "when: quests.hammer is never 'don' (did you", id="stage"),
-        pytest.param("when: mood == 'sad'", "when: mood is never 'sad'", id="mood"),
+        pytest.param("npcs: adda", "4:7", "there is no NPC 'adda' (did you mean 'ada'?)", id="npc"),
+        pytest.param("factions: wach", "4:11", "the world has no faction 'wach' (did you mean 'watch'?)", id="faction"),
+        pytest.param("places: forg", "4:9", "the world has no place 'forg' (did you mean 'forge'?)", id="place"),
         pytest.param(
-            "npcs: ada\nwhen: relation.player > 3", "when: relation.player: there is no relationship", id="of others"
+            "when: quests.hamer == 'done'", "4:1", "when: quests.hamer: there is no quest 'hamer'", id="quest"
         ),
-        pytest.param("when: 1 > 2", "when: '1 > 2' can never hold", id="never"),
+        pytest.param("when: quests.hammer == 'don'", "4:1", "when: quests.hammer is never 'don' (did you", id="stage"),
+        pytest.param("when: mood == 'sad'", "4:1", "when: mood is never 'sad'", id="mood"),
         pytest.param(
-            "factions: thieves", "nobody can ever know this: no NPC is of 'thieves' (name it under", id="no members"
+            "npcs: ada\nwhen: relation.player > 3",
+            "5:1",
+            "when: relation.player: there is no relationship",
+            id="of others",
+        ),
+        pytest.param("when: 1 > 2", "4:1", "when: '1 > 2' can never hold", id="never"),
+        pytest.param(
+            "factions: thieves",
+            "4:1",
+            "nobody can ever know this: no NPC is of 'thieves' (name it under",
+            id="no members",
         ),
         pytest.param(
             "npcs: bob\nfactions: watch",
+            "4:1",
             "nobody can ever know this: 'bob' is not of 'watch' (of it: ada; who is named",
             id="not of the faction",
         ),
         pytest.param(
             "since: 3 Thaw 200\nuntil: 2 Thaw 200",
+            "4:1",
             "nobody can ever know this: since 3 Thaw 200, until 2 Thaw 200",
             id="ends before it begins",
         ),
     ],
 )
-def test_a_scope_that_cannot_be_is_told(root: Path, attributes: str, told: str) -> None:
+def test_a_scope_that_cannot_be_is_told(root: Path, attributes: str, place: str, told: str) -> None:
     _write(root / "world/lore/a.md", f"# A\n\n## Gold\n{attributes}\nGold lies there.\n")
     (problem,) = _told(root)
     assert told in problem
-    assert problem.startswith("world/lore/a.md:3")
+    assert problem.startswith(f"world/lore/a.md:{place}:")
     assert "a.gold" in problem
 
 
@@ -152,8 +162,8 @@ def test_the_timeline_is_lore_since_its_days(root: Path) -> None:
 def test_a_scope_of_the_timeline_is_proved_too(root: Path) -> None:
     _write(root / "world/world.yaml", WORLD + TIMELINE.replace("village]", "vilage]").replace("'done'", "'don'"))
     told = _told(root)
-    assert "world/world.yaml:12: timeline.the-flood-took-six-houses: the world has no place 'vilage'" in told[0]
-    assert "world/world.yaml:13: timeline.feast: when: quests.hammer is never 'don'" in told[1]
+    assert "world/world.yaml:12:82: timeline.the-flood-took-six-houses: the world has no place 'vilage'" in told[0]
+    assert "world/world.yaml:13:73: timeline.feast: when: quests.hammer is never 'don'" in told[1]
 
 
 @pytest.mark.parametrize(
@@ -218,3 +228,20 @@ def test_an_unknown_language_of_the_world_is_told(root: Path) -> None:
     _write(root / "world/world.yaml", WORLD + "language: Germen\n")
     (problem,) = _told(root)
     assert "world/world.yaml:11:1: language: there is no language 'Germen' (did you mean 'German'?)" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        pytest.param("a.md", "---\nnpcs: [ada, adda]\n---\n## A\nText.\n\n## B\nMore.\n", "2:13", id="front matter"),
+        pytest.param("a.yaml", "entries:\n- id: a\n  text: x\n  npcs:\n  - ada\n  - adda\n", "6:5", id="block list"),
+        pytest.param("a.yaml", "entries:\n- {id: a, text: adda, npcs: [adda]}\n", "2:30", id="one line"),
+        pytest.param(
+            "a.yaml", "entries:\n- id: a\n  text: x\n- id: b\n  text: y\n  npcs: [adda]\n", "6:10", id="second"
+        ),
+        pytest.param("a.md", "## A\nText.\n\n## B\nnpcs: bob, adda\nMore.\n", "5:12", id="second section"),
+    ],
+)
+def test_a_wrong_name_is_told_at_its_own_place(root: Path, name: str, text: str, place: str) -> None:
+    _write(root / "world/lore" / name, text)
+    assert [problem.split(": ")[0] for problem in _told(root)][:1] == [f"world/lore/{name}:{place}"]

@@ -70,7 +70,7 @@ def test_a_wrong_condition_is_told(text: str, told: str) -> None:
 def test_a_world_without_a_calendar_leaves_the_date_to_the_game() -> None:
     assert list(condition_faults("date.moth == 'Thaw'", Asked())) == []
     assert [str(fault) for fault in condition_faults("quests.a", Asked())] == [
-        "quests.a: there is no quest 'a' (there are no quests)"
+        "quests.a: there is no quest 'a' (declare them under 'quests:' of world.yaml)"
     ]
 
 
