@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from npc_sdk.errors import ContentError, NpcError, SettingsError
+from npc_sdk.errors import ContentError, EngineError, NpcError, SettingsError
 from npc_sdk.lore.content import inspect_world
 from npc_sdk.messages import ToolSpec
 from npc_sdk.session.cast import Change, Edition
@@ -30,6 +31,8 @@ class Reload:
     problems: tuple[NpcError, ...] = ()
 
 
+log = logging.getLogger(__name__)
+
 OnReload = Callable[[Reload], None]
 
 
@@ -44,13 +47,16 @@ async def watch(world: World, on_reload: OnReload, *, tools: Sequence[ToolSpec] 
 
 async def reload(world: World, *, tools: Sequence[ToolSpec] = ()) -> Reload:
     """Reads the world's folder anew and goes on with it, or says why not. The loop is not held up meanwhile."""
-    edition = await asyncio.to_thread(_read, world, tools)
-    if isinstance(edition, Reload):
-        return edition
-    try:
-        return Reload(world.adopt(edition))
-    except NpcError as exc:
-        return Reload(None, (exc,))
+    async with world.reloading:
+        edition = await asyncio.to_thread(_read, world, tools)
+        if isinstance(edition, Reload):
+            return edition
+        try:
+            return Reload(world.adopt(edition))
+        except NpcError as exc:
+            return Reload(None, (exc,))
+        except Exception as exc:  # an edit must not end the server, whatever it brings to light
+            return _failed(exc)
 
 
 def _read(world: World, tools: Sequence[ToolSpec]) -> Edition | Reload:
@@ -65,6 +71,13 @@ def _read(world: World, tools: Sequence[ToolSpec]) -> Edition | Reload:
         return Reload(None, (exc,))
     except OSError as exc:  # a file that vanished between two looks at it; its next edit is seen too
         return Reload(None, (SettingsError(f"the content cannot be read: {exc}", hint="save it again"),))
+    except Exception as exc:
+        return _failed(exc)
+
+
+def _failed(exc: Exception) -> Reload:
+    log.exception("a reload failed")
+    return Reload(None, (EngineError(f"the edit cannot be played: {type(exc).__name__}: {exc}", hint="see the log"),))
 
 
 def _place(problem: ContentError) -> tuple[str, int, int]:
@@ -91,12 +104,14 @@ def _stamps(root: Path) -> dict[Path, tuple[int, int]]:
         with contextlib.suppress(OSError):
             if _counts(path):
                 status = path.stat()
-                stamps[path] = (status.st_mtime_ns, status.st_size)
+                is_folder = path.is_dir()  # its own time changes with every file that an editor writes beside
+                stamps[path] = (0, 0) if is_folder else (status.st_mtime_ns, status.st_size)
     return stamps
 
 
 def _counts(path: Path) -> bool:
-    return path.suffix in WATCHED and not path.name.startswith(".")
+    """Also a name without a suffix: a folder that came, went or was renamed."""
+    return path.suffix in ("", *WATCHED) and not path.name.startswith(".")
 
 
 async def _edits(root: Path) -> AsyncIterator[None]:

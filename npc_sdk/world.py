@@ -6,6 +6,7 @@ the command line, from one asyncio loop.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import math
 import secrets
@@ -20,6 +21,7 @@ from npc_sdk.lore.content import WorldContent, load_world
 from npc_sdk.lore.index_store import OnProgress
 from npc_sdk.lore.semantic import Embedder
 from npc_sdk.messages import JsonValue, Message, ToolSpec
+from npc_sdk.persona.calendar import DateError
 from npc_sdk.persona.problem import name_hint
 from npc_sdk.persona.schema import Persona
 from npc_sdk.persona.situation import MAX_PLAYER_CHARS
@@ -60,6 +62,7 @@ class World:
         self._engines = {"": engine, **(models or {})}
         self._cast = Cast(self._engines, settings or SessionSettings(), embedder)
         self._cast.adopt(self._cast.prepare(content, on_progress))
+        self.reloading = asyncio.Lock()  # of whoever reads the folder anew: the later edit must win
         self._sessions: dict[str, Session] = {}
         self._ahead = Ahead()
 
@@ -103,7 +106,7 @@ class World:
 
         Open sessions go on, also with an NPC who is gone. Raises: SettingsError, and then nothing has changed.
         """
-        return self._cast.adopt(edition)
+        return self._cast.adopt(edition, {session.npc_id for session in self._sessions.values()})
 
     def talk(self, npc_id: str, *, player: str = DEFAULT_PLAYER, session_id: str | None = None) -> Session:
         """Opens a session. Raises: UnknownNpc, DuplicateRequest, RequestError, Overloaded."""
@@ -126,8 +129,11 @@ class World:
 
     def end(self, session_id: str) -> None:
         """Closes a session; a reply in progress ends as cancelled. Raises: UnknownSession."""
-        self.session(session_id).close()
+        session = self.session(session_id)
+        session.close()
         del self._sessions[session_id]
+        if not any(other.npc_id == session.npc_id for other in self._sessions.values()):
+            self._cast.release(session.npc_id)
 
     async def warmup(self, npc_id: str) -> Usage:
         """Computes what all of an NPC's prompts begin with: rules, persona, tools. For a loading screen, which waits.
@@ -180,6 +186,7 @@ class World:
         """
         if npc_id is not None:
             self._scene(npc_id)
+        self._check_date(values)
         self._cast.state.set(values, npc_id)
 
     def happen(self, event: str, npc_id: str, *, player: str = DEFAULT_PLAYER) -> Temper:
@@ -206,13 +213,13 @@ class World:
         Raises: UnknownNpc, RequestError.
         """
         self._scene(npc_id)
+        book = self._cast.edition.book
         if bool(text) == bool(entry_id):
             raise RequestError("an NPC learns a text or an entry", hint="give one of text and entry_id")
         if text:
-            return self._cast.learned.tell(npc_id, text, source=source, keys=keys)
-        known = [entry.entry_id for entry in self.content.lore]
-        if entry_id not in known:
-            raise RequestError(f"there is no lore entry {entry_id!r}", hint=name_hint(entry_id, known, "entries"))
+            return self._cast.learned.tell(npc_id, text, source=source, keys=keys, is_taken=book.has)
+        if not book.has(entry_id):
+            raise RequestError(f"there is no lore entry {entry_id!r}", hint=book.near_ids(entry_id))
         self._cast.learned.reveal(npc_id, entry_id, source=source)
         return entry_id
 
@@ -236,9 +243,9 @@ class World:
         """
         scene = self._scene(npc_id)
         _check_player(player)
-        draft = scene.draft(
-            Message("user", words), player=player, past=Past(tuple(history)), state=checked_state(state or {})
-        )
+        past, checked = Past(tuple(history)), checked_state(state or {})
+        self._check_date(checked)
+        draft = scene.draft(Message("user", words), player=player, past=past, state=checked)
         return scene.compile(draft, reply_tokens=scene.sampling().max_new_tokens)
 
     async def close(self) -> None:
@@ -254,6 +261,16 @@ class World:
             hint = name_hint(str(npc_id), self.cast, "NPCs")
             raise UnknownNpc(f"there is no NPC {npc_id!r}", hint=hint)
         return self._cast.scenes[npc_id]
+
+    def _check_date(self, values: Mapping[str, JsonValue]) -> None:
+        """Raises: RequestError for a date that the world's calendar does not have."""
+        calendar, date = self.content.world.calendar, values.get("date")
+        if calendar is None or date is None:
+            return
+        try:
+            calendar.read(date)
+        except DateError as exc:
+            raise RequestError(f"date: {exc.message}", hint=exc.hint) from exc
 
     def _new_id(self, npc_id: str) -> str:
         """Random, so that nobody can guess another player's."""

@@ -30,7 +30,7 @@ class Account:
         self._told: set[int] = set()
 
     def take_all(self, hits: Iterable[Hit]) -> None:
-        """Takes what stands before the ranks and outside the limit. Mutates: the account."""
+        """Takes what stands before the ranks and outside the limit, twins and all. Mutates: the account."""
         for hit in hits:
             entry = self._entry_of(hit.index)
             self._seen.twin_of(entry)
@@ -39,7 +39,7 @@ class Account:
     def take_best(self, ranked: Sequence[Fused], limit: int) -> None:
         """Takes the best of the ranks, without those that repeat an earlier one. Mutates: the account."""
         place = 0
-        for one in ranked:
+        for one in self._led(ranked):
             if one.index in self._told:
                 continue
             entry = self._entry_of(one.index)
@@ -51,6 +51,15 @@ class Account:
                 self._tell(self._matches, one.index, Match(entry, one.score, one.why))
             else:
                 self._pass_over(one, entry, f"place {place}, only {limit} {'is' if limit == 1 else 'are'} taken")
+
+    def _led(self, ranked: Sequence[Fused]) -> Iterator[Fused]:
+        """The ranks with the essential one of twins in the first one's place; it comes again in its own."""
+        found = ((one, self._entry_of(one.index)) for one in ranked)
+        leaders = {self._seen.words_of(entry): one for one, entry in found if entry.rules.is_essential}
+        for one in ranked:
+            if leaders and (leader := leaders.get(self._seen.words_of(self._entry_of(one.index)))):
+                yield leader
+            yield one
 
     def refuse(self, refused: Iterable[tuple[int, str]]) -> None:
         """Leaves out what a rule keeps out. Mutates: the account."""

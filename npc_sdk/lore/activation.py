@@ -18,11 +18,11 @@ import numpy as np
 from npc_sdk.lore.draw import Lots
 from npc_sdk.lore.entry import LoreEntry, Timers
 from npc_sdk.lore.group import Candidate, HitKind, held_by, settle_groups
-from npc_sdk.lore.heard import Heard
+from npc_sdk.lore.heard import Heard, Scores
 from npc_sdk.lore.key import KEY_BASE, Words
 from npc_sdk.lore.rule_table import Ints, Mask, RuleTable
 from npc_sdk.lore.scan import Scan
-from npc_sdk.lore.timing import advanced, resting, started
+from npc_sdk.lore.timing import advanced, resting
 from npc_sdk.lore.word import words as english_words
 
 MAX_READ = 200  # entries a turn whose own words are searched for keys: some 20 ms
@@ -41,12 +41,14 @@ class Hit:
 @dataclass(frozen=True, slots=True)
 class Activated:
     """hits in the order in which they go in. refused are entries that a rule keeps out of this turn, whatever else
-    would find them, with the reason. timers are those after this turn.
+    would find them, with the reason; overlooked are those that were too many to be looked at, which a search may find.
+    timers are those of earlier turns at this chat length.
     """
 
     hits: tuple[Hit, ...]
     refused: Mapping[int, str]
     timers: Timers
+    overlooked: Mapping[int, str]
 
 
 class Activator:
@@ -56,16 +58,19 @@ class Activator:
         """Raises: KeyFault for a regular expression that cannot be run."""
         self._table = RuleTable(entries, words)
 
-    def run(self, scan: Scan, known: Mask) -> Activated:
-        """What comes in among the entries that are known. Shapes: known (entries)."""
-        return _Turn(self._table, scan, known).run()
+    def run(self, scan: Scan, known: Mask, likeness: Scores | None = None) -> Activated:
+        """What comes in among the entries that are known; likeness decides between too many of equal keys.
+
+        Shapes: known, likeness (entries,).
+        """
+        return _Turn(self._table, scan, known, Heard(self._table, likeness)).run()
 
 
 class _Turn:
     """One scan under way."""
 
-    def __init__(self, table: RuleTable, scan: Scan, known: Mask) -> None:
-        self._table, self._scan = table, scan
+    def __init__(self, table: RuleTable, scan: Scan, known: Mask, heard: Heard) -> None:
+        self._table, self._scan, self._heard = table, scan, heard
         self._length = scan.chat_length
         self._timers = advanced(scan.timers, self._length, table.rules_of)
         self._lots = Lots(scan.chance, self._length)
@@ -76,7 +81,6 @@ class _Turn:
         self._holders: dict[str, str] = {}
         self._read = 0
         self._close()
-        self._heard = Heard(table)
 
     def run(self) -> Activated:
         """Takes in what was said, then what that wakes, step by step. Mutates: self."""
@@ -198,13 +202,15 @@ class _Turn:
         return False
 
     def _outcome(self) -> Activated:
-        refused = {**dict(self._heard.excluded()), **dict(self._rivals()), **self._unmet, **self._refused}
+        heard = self._heard
+        overlooked = {at: why for at, why in heard.overlooked() if at not in self._in}
+        barred = {at: why for at, why in overlooked.items() if heard.is_barred(at)}
+        refused = {**barred, **dict(heard.excluded()), **dict(self._rivals()), **self._unmet, **self._refused}
         for at in self._in:
             refused.pop(at, None)
         entered = sorted(self._in.values(), key=_precedence)
-        timers = started(self._timers, (one.entry for _, one in entered), self._length)
         hits = tuple(Hit(one.index, one.kind, one.strength, one.why) for _, one in entered)
-        return Activated(hits, MappingProxyType(refused), timers)
+        return Activated(hits, MappingProxyType(refused), self._timers, MappingProxyType(overlooked))
 
     def _rivals(self) -> Iterator[tuple[int, str]]:
         """Entries of a group that another holds: to find them by other ways would bring in two of it."""

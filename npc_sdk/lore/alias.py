@@ -6,9 +6,11 @@ Only searches see the added names; no prompt does. Made from world.yaml, used by
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from npc_sdk.lore.word import words as english_words
 
+REMEMBERED = 512  # texts
 Words = Callable[[str], Sequence[str]]
 
 
@@ -19,6 +21,7 @@ class Aliases:
         self._words = words
         self._runs = {run: name for name, aliases in names.items() for alias in aliases if (run := tuple(words(alias)))}
         self._longest = max(map(len, self._runs), default=0)
+        self.expanded = lru_cache(maxsize=REMEMBERED)(self._expanded)  # a conversation comes again with every turn
 
     def names_in(self, text: str) -> tuple[str, ...]:
         """The names of which an alias is said, in the order of the text, each once."""
@@ -30,7 +33,7 @@ class Aliases:
         )
         return tuple(dict.fromkeys(name for name in found if name))
 
-    def expanded(self, text: str) -> str:
+    def _expanded(self, text: str) -> str:
         """The text, and behind it the names that it means."""
         names = self.names_in(text)
         return f"{text} ({', '.join(names)})" if names else text

@@ -10,16 +10,21 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from npc_sdk.errors import RequestError
 from npc_sdk.lore.account import Account
 from npc_sdk.lore.entry import LoreEntry, SearchResult
 from npc_sdk.lore.fuse import fuse
 from npc_sdk.lore.index import WEIGHTS, Indexes, Weights, build_indexes
 from npc_sdk.lore.index_store import IndexStore, OnProgress
+from npc_sdk.lore.key import KeyFault
 from npc_sdk.lore.language import DEFAULT_LANGUAGE, Language
 from npc_sdk.lore.overlay import Overlay
 from npc_sdk.lore.scan import Scan
 from npc_sdk.lore.semantic import MIN_SIMILARITY, Embedder
 from npc_sdk.lore.turn import Turn
+from npc_sdk.persona.problem import name_hint
+
+MAX_HINTED = 5000  # entries whose ids are compared for a hint: some 50 ms
 
 
 class LoreBook:
@@ -69,26 +74,40 @@ class LoreBook:
     def __len__(self) -> int:
         return len(self._indexes.entries)
 
+    def has(self, entry_id: str) -> bool:
+        """Whether the world's lore holds an entry."""
+        return self._indexes.knowledge.place_of(entry_id) is not None
+
+    def near_ids(self, entry_id: str) -> str:
+        """A hint at the ids there are; empty where they are too many to be held against it at once."""
+        if len(self) > MAX_HINTED:
+            return ""
+        return name_hint(entry_id, (entry.entry_id for entry in self._indexes.entries), "entries")
+
     def search(self, scan: Scan, *, limit: int = 4, learned: Sequence[LoreEntry] = ()) -> SearchResult:
         """The entries that this character knows and that the words are about, best first.
 
-        At most limit of them, beside those that are always in. learned are entries that the character came to know in
-        play and that are not among the world's. Mutates: what is prepared of learned.
+        At most limit of them, beside those that are always in and the essential ones of which a key was said. learned
+        are entries that the character came to know in play and that are not among the world's. Mutates: what is
+        prepared of learned. Raises: RequestError for a key of theirs that cannot be used.
         """
         turn = Turn(self._indexes, scan, self._overlay(scan.viewer.npc_id, learned))
         account = Account(turn.entry, self._indexes.language)
-        account.take_all(hit for hit in turn.hits if hit.kind != "key")
+        account.take_all(turn.standing())
         account.take_best(fuse(turn.voices()), limit)
         account.refuse(turn.kept_out())
         return account.result(turn.timers, turn.rest)
 
     def _overlay(self, npc_id: str, learned: Sequence[LoreEntry]) -> Overlay:
-        """Mutates: what is prepared, kept a character."""
+        """Mutates: what is prepared, kept a character. Raises: RequestError."""
         knowledge = self._indexes.knowledge
         fresh = tuple(entry for entry in learned if knowledge.place_of(entry.entry_id) is None)
         if not fresh:
             return self._nothing_learned
         before = self._learned.get(npc_id)
         if before is None or before.entries != fresh:
-            self._learned[npc_id] = Overlay(fresh, self._indexes.language, self._indexes.semantic, before)
+            try:
+                self._learned[npc_id] = Overlay(fresh, self._indexes.language, self._indexes.semantic, before)
+            except KeyFault as fault:
+                raise RequestError(f"what {npc_id!r} learned: {fault}", hint=fault.hint) from fault
         return self._learned[npc_id]

@@ -17,6 +17,9 @@ class Seen:
 
     def twin_of(self, entry: LoreEntry) -> str:
         """The id of an earlier passage of the same words; empty where there is none. Mutates: what was seen."""
-        said = tuple(stem for stem in self._language.words(entry.text) if stem not in _EMPTY_WORDS)
-        first = self._first.setdefault(said, entry.entry_id)
+        first = self._first.setdefault(self.words_of(entry), entry.entry_id)
         return "" if first == entry.entry_id else first
+
+    def words_of(self, entry: LoreEntry) -> tuple[str, ...]:
+        """What twins have in common."""
+        return tuple(stem for stem in self._language.words(entry.text) if stem not in _EMPTY_WORDS)

@@ -130,7 +130,7 @@ class SearchResult:
     """matches, best first; passed_over are the entries that something spoke for and that did not make it.
 
     rest yields every other entry with its reason, made only when asked for: a world may hold 100,000. timers are those
-    after this turn, to be kept if it comes about.
+    of earlier turns as they stand now; what this turn starts depends on what a prompt holds: see timing.started().
     """
 
     matches: tuple[Match, ...] = ()

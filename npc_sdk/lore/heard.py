@@ -7,10 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from npc_sdk.lore.entry import Rules
-from npc_sdk.lore.key import key_strength
-from npc_sdk.lore.rule_table import EXCLUDED, PRIMARY, SECONDARY, Mask, RuleTable
+from npc_sdk.lore.regex_index import Effort
+from npc_sdk.lore.rule_table import EXCLUDED, PRIMARY, SECONDARY, Ints, Mask, RuleTable
+
+Scores: TypeAlias = npt.NDArray[np.floating[Any]]
+
+MAX_HEARD = 500  # entries a turn whose keys were said and that are looked at: some 3 ms
+UNTRIED = "its regular expressions were not tried: too many for one turn"
+CROWDED = f"a key of it was said, but {MAX_HEARD} others fit better"
 
 _Said = dict[int, str]  # number of a key: where it was said
 
@@ -26,22 +36,75 @@ class Verdict:
 
 
 class Heard:
-    """The keys heard so far."""
+    """The keys heard so far. likeness, where there is one, tells which entries come first among equal keys.
 
-    def __init__(self, table: RuleTable) -> None:
+    Shapes: likeness (entries,).
+    """
+
+    def __init__(self, table: RuleTable, likeness: Scores | None = None) -> None:
         self._table = table
+        self._likeness = likeness
         self._said: tuple[dict[int, _Said], ...] = ({}, {}, {})  # by role, then by entry
+        self._crowd = np.zeros(len(table.entries), np.bool_)
+        self._effort = Effort()
+        self._matched = np.zeros(len(table.index.regexes.numbers), np.bool_)
+        self._untried = self._matched.copy()
+        self._unsure: set[int] = set()  # entries that may not come in by what was heard alone
 
     def listen(self, text: str, where: str, hearers: Mask, age: int = 0) -> None:
         """Notes the keys of some entries in a text that age messages follow; earlier notes stay. Mutates: self."""
         table = self._table
-        numbers = table.index.find(text)
-        if not numbers.size:
-            return
-        owners = table.owner[numbers]
-        is_near = hearers[owners] & (table.depth[owners] > age)
-        for number, owner in zip(numbers[is_near].tolist(), owners[is_near].tolist(), strict=True):
-            self._said[table.role[number]].setdefault(owner, {}).setdefault(number, where)
+        found = table.index.find(text)
+        numbers = np.concatenate([found[self._hears(found, hearers, age)], self._matching(text, hearers, age)])
+        numbers = self._uncrowded(numbers[~self._crowd[table.owner[numbers]]])
+        for number, owner, role in zip(
+            numbers.tolist(), table.owner[numbers].tolist(), table.role[numbers].tolist(), strict=True
+        ):
+            self._said[role].setdefault(owner, {}).setdefault(number, where)
+
+    def _hears(self, numbers: Ints, hearers: Mask, age: int) -> Mask:
+        owners = self._table.owner[numbers]
+        near: Mask = hearers[owners] & (self._table.depth[owners] > age)
+        return near
+
+    def _matching(self, text: str, hearers: Mask, age: int) -> Ints:
+        """The keys whose regular expressions match; each is run until it first does. Mutates: what was tried."""
+        table, regexes = self._table, self._table.index.regexes
+        wanted = self._hears(regexes.numbers, hearers, age) & ~self._matched
+        if not wanted.any():
+            return regexes.numbers[:0]
+        matched, untried = regexes.find(text, wanted, self._effort)
+        self._matched |= matched
+        self._untried |= untried
+        late = regexes.numbers[untried]
+        self._unsure.update(table.owner[late[table.role[late] != PRIMARY]].tolist())
+        return regexes.numbers[matched]
+
+    def _uncrowded(self, numbers: Ints) -> Ints:
+        """The numbers less those of entries that are too many to be looked at. Mutates: the crowd."""
+        table, noted = self._table, self._said[PRIMARY]
+        primary = numbers[table.role[numbers] == PRIMARY]
+        if len(noted) + len(primary) <= MAX_HEARD:
+            return numbers
+        owners = table.owner[primary]
+        is_first = table.is_essential[owners] | np.isin(owners, np.fromiter(noted, np.int64))
+        likeness = self._likeness[owners] if self._likeness is not None else np.zeros(len(owners))
+        order = np.lexsort((owners, -likeness, -table.strength[primary], ~is_first))
+        kept = max(MAX_HEARD - len(noted), 0) + int(is_first.sum())
+        self._crowd[owners[order[kept:]]] = True
+        self._crowd[owners[order[:kept]]] = False
+        return numbers[~self._crowd[table.owner[numbers]]]
+
+    def overlooked(self) -> Iterator[tuple[int, str]]:
+        """The entries that were not looked at though a key of theirs was said, or may have been."""
+        table = self._table
+        late = table.index.regexes.numbers[self._untried & ~self._matched]
+        yield from ((at, UNTRIED) for at in table.owner[late].tolist())
+        yield from ((at, CROWDED) for at in np.flatnonzero(self._crowd).tolist())
+
+    def is_barred(self, at: int) -> bool:
+        """Whether an overlooked entry is not to be found by other ways: a rule of it might have kept it out."""
+        return at in self._unsure or bool(self._crowd[at] and self._table.is_judged[at])
 
     def spoken_for(self) -> Iterator[int]:
         """The entries of which a key was said."""
@@ -60,10 +123,12 @@ class Heard:
     def verdict(self, at: int) -> Verdict:
         """Whether an entry of which a key was said comes in."""
         said = self._said[PRIMARY][at]
-        strength, first = max((key_strength(self._text(number)), -number) for number in said)
+        strength, first = max((float(self._table.strength[number]), -number) for number in said)
         why = f"key {self._text(-first)!r} {said[-first]}"
         if excluded := self._said[EXCLUDED].get(at):
             return Verdict(f"{why}, but the excluded {self._text(next(iter(excluded)))!r} was too")
+        if at in self._unsure:
+            return Verdict(f"{why}, but {UNTRIED}")
         rules = self._table.entries[at].rules
         if rules.secondary_keys and (missed := _unmet(rules, self._texts(SECONDARY, at))):
             return Verdict(f"{why}, but {missed}")

@@ -101,8 +101,7 @@ class IndexStore:
 
     def _remove_old(self, pattern: str) -> None:
         with self._writing():
-            newest_first = sorted(self._folder.glob(pattern), key=lambda path: -path.stat().st_mtime)
-            for path in newest_first[KEPT_INDEXES:]:
+            for path in sorted(self._folder.glob(pattern), key=_last_use, reverse=True)[KEPT_INDEXES:]:
                 path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
@@ -112,6 +111,14 @@ class IndexStore:
         except OSError as exc:
             told = f"the lore cache in {self._folder} cannot be written: {exc.strerror}"
             raise SettingsError(told, hint="name another folder, or none") from exc
+
+
+def _last_use(path: Path) -> float:
+    """0 where another process that shares the folder has removed it meanwhile. Units: seconds."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _as_arrays(index: LexicalIndex) -> Arrays:

@@ -1,7 +1,7 @@
 """Keys as authors write them: words with their endings ignored, whole words, plain text, `/regular expressions/`.
 
-Regular expressions run on RE2, in linear time and bounded memory, as they may come from strangers. Called by
-lore/key_index.py and the lore readers.
+Regular expressions run on RE2, in linear time and bounded memory, as they may come from strangers. Called by the
+indexes of keys and the lore readers.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ _LINEAR = "look-around, back-references and possessive repetition are not suppor
 
 
 class Pattern(Protocol):
-    """A regular expression, ready to run."""
+    """A regular expression, ready to run over UTF-8. programsize counts its instructions."""
 
-    def search(self, text: str) -> object: ...
+    @property
+    def programsize(self) -> int: ...
+
+    def search(self, text: bytes, pos: int = 0) -> object: ...
 
 
 class KeyFault(ValueError):

@@ -1,12 +1,12 @@
 """Finds which of very many keys a text holds, in a time that goes by the text and not by the number of keys.
 
 Keys of words are looked up by every run of words of the text, plain texts by how they begin. Knows no entries: keys
-have numbers. Called by lore/activation.py.
+have numbers. Called by lore/heard.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import TypeAlias
 
@@ -15,16 +15,14 @@ import numpy.typing as npt
 
 from npc_sdk.lore.key import (
     Key,
-    Pattern,
     Words,
     cased_words,
-    compile_regex,
-    encodable,
     folded,
     stands_alone,
     tokens,
     unfolded,
 )
+from npc_sdk.lore.regex_index import RegexIndex
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
@@ -44,24 +42,23 @@ class KeyIndex:
             ("whole", True): _Phrases(_unfolded_tokens, unfolded),
         }
         self._plain = {False: _Plain(folded), True: _Plain(unfolded)}
-        self._regexes: dict[str, list[int]] = {}
+        regexes: dict[str, list[int]] = {}
         for number, key in enumerate(keys):
-            self._add(number, key)
+            if key.is_regex:
+                regexes.setdefault(key.text, []).append(number)
+            else:
+                self._add(number, key)
         finders: list[_Phrases | _Plain] = [*self._phrases.values(), *self._plain.values()]
         self._finders = [finder for finder in finders if finder.close()]
-        self._compiled = [(compile_regex(text), numbers) for text, numbers in self._regexes.items()]
+        self.regexes = RegexIndex(regexes)
 
     def find(self, text: str) -> Numbers:
-        """The numbers of the keys that the text holds, each once, in order."""
+        """The numbers of the keys that the text holds, each once, in order; regexes is asked for its own."""
         found = [finder.find(text) for finder in self._finders]
-        if self._compiled:
-            found.append(_matching(self._compiled, encodable(text)))
         return np.unique(np.concatenate(found)) if found else _NONE
 
     def _add(self, number: int, key: Key) -> None:
-        if key.is_regex:
-            self._regexes.setdefault(key.text, []).append(number)
-        elif key.match == "words":
+        if key.match == "words":
             self._phrases["words", key.is_case_sensitive].add(number, key.text)
         elif key.match == "whole" and len(key.text.split()) == 1 and tokens(key.text):
             self._phrases["whole", key.is_case_sensitive].add(number, key.text, is_exact=True)
@@ -75,11 +72,6 @@ def _folded_tokens(text: str) -> list[str]:
 
 def _unfolded_tokens(text: str) -> list[str]:
     return tokens(unfolded(text))
-
-
-def _matching(compiled: Sequence[tuple[Pattern, list[int]]], text: str) -> Numbers:
-    found = [number for regex, numbers in compiled if regex.search(text) for number in numbers]
-    return np.array(found, np.int64)
 
 
 class _Postings:

@@ -14,7 +14,8 @@ from npc_sdk.lore.entry import LoreEntry, Scope
 from npc_sdk.lore.lexical import Bools, Ints
 from npc_sdk.lore.scan import Viewer
 from npc_sdk.lore.scope import barred
-from npc_sdk.persona.condition import holds
+from npc_sdk.messages import JsonValue
+from npc_sdk.persona.condition import Condition
 
 _Names: TypeAlias = Callable[[Scope], frozenset[str]]
 _FIRST_DAY, _LAST_DAY = np.iinfo(np.int64).min, np.iinfo(np.int64).max
@@ -35,6 +36,7 @@ class Knowledge:
         self._until = _days((scope.until for scope in self._scopes), _LAST_DAY)
         self._is_timed = (self._since != _FIRST_DAY) | (self._until != _LAST_DAY)
         self._when = _groups(scope.when for scope in self._scopes)
+        self._conditions = {text: Condition(text) for text in self._when}
 
     def place_of(self, entry_id: str) -> int | None:
         """The index of an entry; None if it is not in the book."""
@@ -44,7 +46,7 @@ class Knowledge:
         """What the viewer knows at this moment."""
         mask = self._open(viewer)[self._of_entry]
         mask[[self._place[entry_id] for entry_id in viewer.learned if entry_id in self._place]] = True
-        return Known(mask, lambda index: barred(self._scopes[int(self._of_entry[index])], viewer))
+        return Known(mask, lambda index: barred(self._scopes[int(self._of_entry[index])], viewer, self._holds))
 
     def _open(self, viewer: Viewer) -> Bools:
         """Which scopes the viewer is within; conditions are asked only where all else holds."""
@@ -55,9 +57,12 @@ class Knowledge:
         else:
             out &= (self._since <= viewer.today) & (viewer.today <= self._until)
         for text, where in self._when.items():
-            if out[where].any() and not holds(text, viewer.variables)[0]:
+            if out[where].any() and not self._holds(text, viewer.variables)[0]:
                 out[where] = False
         return out
+
+    def _holds(self, text: str, variables: Mapping[str, JsonValue]) -> tuple[bool, str]:
+        return self._conditions[text].holds(variables)
 
 
 class Known:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from npc_sdk.lore.entry import LoreEntry, Rules
-from npc_sdk.lore.key import Key, Words, keys_of
+from npc_sdk.lore.key import Key, Words, key_strength, keys_of
 from npc_sdk.lore.key_index import KeyIndex
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -36,6 +36,8 @@ class RuleTable:
         self.delayed = _where(rule.delay > 0 for rule in rules)
         self.level = _ints(rule.delays_until_recursion for rule in rules)
         self.groups = _groups(rules)
+        self.is_essential = _mask(rule.is_essential for rule in rules)
+        self.is_judged = _mask(_is_judged(rule) for rule in rules)
         self.in_recursion = _mask(e.book.is_recursive and not e.rules.excludes_recursion for e in self.entries)
         self._max_step = _ints(entry.book.max_steps for entry in self.entries)
         self.levels = sorted(set(self.level[self.in_recursion].tolist()) - {0})
@@ -79,13 +81,20 @@ class RuleTable:
 
         self.index = KeyIndex(numbered(), words)
         self.owner = np.array(owners, np.int64)
-        self.role = roles
+        self.role = np.array(roles, np.int64)
+        self.strength = np.array([key_strength(text) for text in self.key_texts])
 
 
 def _keys(entry: LoreEntry) -> Iterator[tuple[int, Key]]:
     for role, texts in enumerate((entry.keys, entry.rules.secondary_keys, entry.rules.excluded_keys)):
         if texts:
             yield from ((role, key) for key in keys_of(entry, texts))
+
+
+def _is_judged(rule: Rules) -> bool:
+    """Whether a key that was said may not be enough."""
+    asks = rule.secondary_keys or rule.excluded_keys or rule.groups
+    return bool(asks) or rule.probability < 100 or rule.delays_until_recursion > 0
 
 
 def _depth(entry: LoreEntry) -> int:

@@ -30,7 +30,8 @@ class Scan:
     """messages are those of the conversation, oldest first; the last are the player's words of this turn.
 
     earlier counts messages before these that are no longer at hand. chance is what draws are made from: the same for a
-    guess ahead of the player and for the reply itself.
+    guess ahead of the player and for the reply itself. query is what words and meaning are searched for where that is
+    not the player's words; keys, rules and timers go by the messages all the same.
     """
 
     viewer: Viewer
@@ -38,6 +39,7 @@ class Scan:
     timers: Timers = NO_TIMERS
     chance: str = ""
     earlier: int = 0
+    query: str = ""
 
     @property
     def chat_length(self) -> int:

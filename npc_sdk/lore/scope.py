@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
 from npc_sdk.lore.entry import Scope
 from npc_sdk.lore.scan import Viewer
-from npc_sdk.persona.condition import holds
+from npc_sdk.messages import JsonValue
+from npc_sdk.persona.condition import holds as condition_holds
 
 
-def barred(scope: Scope, viewer: Viewer) -> str:
-    """Why the viewer cannot know what has this scope; empty where it can. Learned entries are not asked about here."""
+Holds: TypeAlias = Callable[[str, Mapping[str, JsonValue]], tuple[bool, str]]
+
+
+def barred(scope: Scope, viewer: Viewer, holds: Holds = condition_holds) -> str:
+    """Why the viewer cannot know what has this scope; empty where it can. Learned entries are not asked about here.
+
+    holds answers for the scope's condition: a book has its conditions compiled.
+    """
     if scope.npc_ids and viewer.npc_id not in scope.npc_ids:
         return f"known only to {', '.join(sorted(scope.npc_ids))}"
     if scope.factions and not scope.factions & viewer.factions:

@@ -1,7 +1,7 @@
 """The timed rules of lorebook entries, counted in messages: sticky keeps an entry in, cooldown keeps it out.
 
 An effect that begins at a chat of n messages ends when the chat has n + its span; a cooldown begins where the sticky
-time ends. Called by lore/activation.py, with timers that the session keeps.
+time ends. Called by lore/activation.py, with timers that the session keeps, and by the session for what a prompt holds.
 Source: SillyTavern's World Info, timed effects.
 """
 
@@ -38,7 +38,10 @@ def advanced(timers: Timers, length: int, rules_of: RulesOf) -> Timers:
 
 
 def started(timers: Timers, active: Iterable[LoreEntry], length: int) -> Timers:
-    """The timers after these entries came in; an effect that runs already is not drawn out."""
+    """The timers once these entries stand in a prompt of that chat length, whatever found them.
+
+    An effect that runs already is not drawn out. timers are those of the search: see SearchResult.
+    """
     sticky, cooldown = dict(timers.sticky), dict(timers.cooldown)
     for entry in active:
         if entry.rules.sticky:

@@ -20,7 +20,7 @@ from npc_sdk.lore.overlay import Overlay
 from npc_sdk.lore.scan import Scan
 from npc_sdk.lore.semantic import SemanticIndex
 
-POOL = 32  # of each rank: so many are ranked and told; more never reach a prompt
+POOL = 32  # found by words, and by meaning: so many are ranked and told; more never reach a prompt
 
 
 class Turn:
@@ -28,13 +28,17 @@ class Turn:
 
     def __init__(self, of: Indexes, scan: Scan, learned: Overlay) -> None:
         self._of = of
-        self._scan = scan
+        self._asked = scan.query or scan.words
         self._learned = learned
         self._known = of.knowledge.seen_by(scan.viewer)
-        activated = _joined(of.activator.run(scan, self._known.mask), learned, scan, len(of.entries))
+        self._said = self._heard(self._asked)
+        self._scores = self._lexical_scores()
+        own = of.activator.run(scan, self._known.mask, self._scores[: len(of.entries)])
+        activated = _joined(own, learned, scan, len(of.entries))
         self.hits: tuple[Hit, ...] = activated.hits
         self.refused: Mapping[int, str] = activated.refused
         self.timers: Timers = activated.timers
+        self._overlooked = activated.overlooked
         self._allowed = self._searched(of.searchable)
 
     def entry(self, index: int) -> LoreEntry:
@@ -46,6 +50,13 @@ class Turn:
         """Whether the viewer knows it, whatever the rules say."""
         return index >= len(self._of.entries) or bool(self._known.mask[index])
 
+    def standing(self) -> Iterator[Hit]:
+        """What no limit bounds: it is in whatever was said, or essential."""
+        is_asked = self._of.weights.keyed > 0
+        return (
+            hit for hit in self.hits if hit.kind != "key" or (is_asked and self.entry(hit.index).rules.is_essential)
+        )
+
     def kept_out(self) -> Iterator[tuple[int, str]]:
         """What a rule keeps out of this turn and why; what is switched off for good is left to the rest."""
         for index, why in self.refused.items():
@@ -53,20 +64,18 @@ class Turn:
                 yield index, why
 
     def voices(self) -> list[Voice]:
-        """The ranks that count, each of what it found for the player's words."""
-        weights, words = self._of.weights, self._scan.words
-        said = self._heard(words)
-        scores = self._lexical_scores(said)
-        voices = [self._keyed(scores)] if weights.keyed else []
+        """The ranks that count, each of what it found for what is asked."""
+        weights = self._of.weights
+        voices = [self._keyed()] if weights.keyed else []
         if weights.lexical:
-            voices.append(self._lexical(said, scores))
+            voices.append(self._lexical())
         if weights.semantic and self._of.semantic:
-            voices.append(self._semantic(words, self._of.semantic))
+            voices.append(self._semantic(self._asked, self._of.semantic))
         return voices
 
     def rest(self, told: frozenset[int]) -> Iterator[Match]:
         """Every entry that is not told of, with why it is out."""
-        worded = self._lexical_scores(self._heard(self._scan.words)) > 0
+        worded = self._scores > 0
         for index in range(len(worded)):
             if index not in told:
                 yield Match(self.entry(index), 0.0, self._why_out(index, is_worded=bool(worded[index])))
@@ -76,6 +85,8 @@ class Turn:
             return self._known.why_not(index)
         if index in self.refused:
             return self.refused[index]
+        if index in self._overlooked:
+            return self._overlooked[index]
         if not self._allowed[index]:
             return BY_KEYS_ALONE
         if is_worded:
@@ -88,16 +99,16 @@ class Turn:
         out[list(self.refused)] = False
         return out
 
-    def _keyed(self, scores: Floats) -> Voice:
-        """By the most specific key; words in common decide between equal ones."""
+    def _keyed(self) -> Voice:
+        """By the most specific key; words in common decide between equal ones. All of them, so that all are told."""
         hits = [hit for hit in self.hits if hit.kind == "key"]
-        hits = sorted(hits, key=lambda hit: (-hit.strength, -scores[hit.index], hit.index))[:POOL]
+        hits.sort(key=lambda hit: (-hit.strength, -self._scores[hit.index], hit.index))
         ranking = Ranking(tuple(hit.index for hit in hits), tuple(hit.strength for hit in hits))
         return Voice(ranking, self._of.weights.keyed, lambda at: hits[at].why, is_tied=True)
 
-    def _lexical(self, said: Mapping[str, str], scores: Floats) -> Voice:
-        ranking = best_of(scores, self._allowed, POOL)
-        common = self._in_common(said, ranking.indices)
+    def _lexical(self) -> Voice:
+        ranking = best_of(self._scores, self._allowed, POOL)
+        common = self._in_common(self._said, ranking.indices)
         return Voice(
             ranking, self._of.weights.lexical, lambda at: f"words in common: {', '.join(common[at])} (rank {at + 1})"
         )
@@ -115,11 +126,11 @@ class Turn:
         own = {stem for stems in self._learned.stems for stem in stems} & said.keys()
         return {**self._of.lexical.heard(said), **{stem: said[stem] for stem in said if stem in own}}
 
-    def _lexical_scores(self, said: Mapping[str, str]) -> Floats:
-        scores = self._of.lexical.scores(said)
+    def _lexical_scores(self) -> Floats:
+        scores = self._of.lexical.scores(self._said)
         if not self._learned.entries:
             return scores
-        return np.concatenate([scores, self._learned.lexical_scores(said, self._of.lexical)])
+        return np.concatenate([scores, self._learned.lexical_scores(self._said, self._of.lexical)])
 
     def _in_common(self, said: Mapping[str, str], indices: Sequence[int]) -> list[list[str]]:
         """The words that each entry has in common with what was said."""
@@ -142,6 +153,7 @@ def _joined(activated: Activated, learned: Overlay, scan: Scan, count: int) -> A
         hits=(*activated.hits, *(dataclasses.replace(hit, index=hit.index + count) for hit in own.hits)),
         refused={**activated.refused, **{index + count: why for index, why in own.refused.items()}},
         timers=_joined_timers(activated.timers, own.timers, {entry.entry_id for entry in learned.entries}),
+        overlooked={**activated.overlooked, **{index + count: why for index, why in own.overlooked.items()}},
     )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from jinja2 import nodes
+from jinja2 import Template, nodes
 from jinja2.meta import find_undeclared_variables
 
 from npc_sdk.messages import JsonValue
-from npc_sdk.persona.sandbox import LineError, fill, parsed
+from npc_sdk.persona.sandbox import LineError, filled, parsed, template_of
 
 MAX_CHARS = 300
 _TRUE = "yes"
@@ -50,13 +50,34 @@ def compared_texts(text: str) -> Iterator[tuple[str, str]]:
             yield from ((path, value) for side in sides for value in _texts(side))
 
 
+class Condition:
+    """A condition ready to be asked again and again; one that does not parse never holds, and says so."""
+
+    __slots__ = ("_fault", "_template", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._fault = ""
+        self._template: Template | None = None
+        try:
+            self._template = template_of(_template(text))
+        except LineError as exc:
+            self._fault = str(exc)
+
+    def holds(self, variables: Mapping[str, JsonValue]) -> tuple[bool, str]:
+        """Whether it holds, and where it does not, why in words for the trace."""
+        if self._template is None:
+            return False, f"only when {self.text}: {self._fault}"
+        try:
+            is_so = filled(self._template, variables) == _TRUE
+        except LineError as exc:
+            return False, f"only when {self.text}: {exc}"
+        return is_so, "" if is_so else f"only when {self.text}"
+
+
 def holds(text: str, variables: Mapping[str, JsonValue]) -> tuple[bool, str]:
-    """Whether it holds, and where it does not, why in words for the trace."""
-    try:
-        is_so = fill(_template(text), variables) == _TRUE
-    except LineError as exc:
-        return False, f"only when {text}: {exc}"
-    return is_so, "" if is_so else f"only when {text}"
+    """What Condition says; for texts that are not asked about by the thousand."""
+    return Condition(text).holds(variables)
 
 
 def _template(text: str) -> str:

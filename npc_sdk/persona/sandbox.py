@@ -160,10 +160,15 @@ def fill(line: str, variables: Mapping[str, JsonValue]) -> str:
 
     Raises: LineError where a variable is missing or of the wrong kind, or the line grows too long.
     """
-    template = template_of(line)
+    return filled(template_of(line), variables)
+
+
+def filled(template: Template, variables: Mapping[str, JsonValue]) -> str:
+    """The same of a line that is compiled already. Raises: LineError."""
+    held = variables if isinstance(variables, dict) else dict(variables)
     out = ""
     try:
-        for piece in template.generate(**variables):
+        for piece in template.root_render_func(template.new_context(held, shared=True)):  # no copy of a large state
             out += piece
             if len(out) > MAX_LINE_CHARS:
                 raise LineError(f"longer than {MAX_LINE_CHARS} characters")

@@ -50,12 +50,12 @@ def moved(persona: Persona, temper: Temper, happening: str) -> Temper:
     return Temper(mood, 0, MappingProxyType(relation))
 
 
-def faded(persona: Persona, temper: Temper) -> Temper:
-    """After one more message; a mood that has lasted long enough gives way to the first."""
+def faded(persona: Persona, temper: Temper, messages: int = 1) -> Temper:
+    """After so many more messages; a mood that has lasted long enough gives way to the first."""
     first = _first_mood(persona)
     if persona.mood is None or temper.mood == first:
         return temper
-    age = temper.mood_age + 1
+    age = temper.mood_age + messages
     lasts = persona.mood.fades_after
     if lasts is not None and age >= lasts:
         return dataclasses.replace(temper, mood=first, mood_age=0)

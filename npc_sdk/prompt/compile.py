@@ -125,7 +125,9 @@ def _choose(
 
 
 def _out(match: Match) -> Part:
-    return Part("lore", match.entry.entry_id, 0, is_in=False, why=match.why, book=match.entry.book.name)
+    entry = match.entry
+    is_essential = entry.rules.is_essential and match.score > 0
+    return Part("lore", entry.entry_id, 0, False, match.why, entry.book.name, is_essential=is_essential)
 
 
 def _untold(matches: Callable[[], Iterable[Match]]) -> Iterator[Part]:

@@ -56,14 +56,16 @@ def is_lasting(entry: LoreEntry) -> bool:
 def pack(matches: Sequence[Match], budget: Budget, measure: Measure, constant_room: int) -> Lore:
     """The passages that get in. constant_room bounds what stands in the front. Mutates: budget."""
     packing = _Packing(budget, measure)
-    essential = [match for match in matches if match.entry.rules.is_essential]
-    packing.take_all(_by_priority(essential), budget.left)
+    packing.take_all(_by_priority(match for match in matches if match.entry.rules.is_essential), budget.left)
     rest = [match for match in matches if not match.entry.rules.is_essential]
     packing.take_all(_by_priority(match for match in rest if is_lasting(match.entry)), constant_room)
-    told = [match for match in rest if not is_lasting(match.entry)]
+    moving = [match for match in rest if not is_lasting(match.entry)]
+    share = int(budget.left * LORE_SHARE)
+    share = packing.take_all(_by_priority(match for match in moving if match.entry.rules.is_constant), share)
+    told = (match for match in moving if not match.entry.rules.is_constant)
     packing.take_all(
         sorted(told, key=lambda match: (-match.entry.rules.priority, -match.score / max(1, measure(match.entry)))),
-        int(budget.left * LORE_SHARE),
+        share,
     )
     chosen = sorted(
         (match for match in matches if match.entry.entry_id in packing.taken), key=lambda match: match.entry.rules.order
@@ -80,27 +82,27 @@ class _Packing:
     measure: Measure
     taken: dict[str, Part] = field(default_factory=dict)
 
-    def take_all(self, matches: Iterable[Match], share: int) -> None:
-        """Takes one after the other while the share, the window and the entry's book have room."""
-        here: list[Part] = []
-        left = share
+    def take_all(self, matches: Iterable[Match], share: int) -> int:
+        """Takes one after the other while the share, the window and the entry's book have room; what is left of it."""
         for match in matches:
-            rules, book = match.entry.rules, match.entry.book
             part = self._part(match)
-            room = self.budget.left if rules.is_essential or rules.ignores_budget else min(left, self.budget.left)
-            among = here
-            of_book = [one for one in self.taken.values() if one.book == part.book]
-            if book.budget_tokens is not None and not (rules.is_essential or rules.ignores_budget):
-                book_room = book.budget_tokens - sum(one.tokens for one in of_book)
-                if book_room < room:
-                    room, among = book_room, of_book
-                    part = dataclasses.replace(part, why=f"{part.why}; book {part.book!r} has {book.budget_tokens}")
+            room, among = self._room(match.entry, share)
             if part.tokens <= room:
                 self._enter(part)
-                here.append(part)
-                left -= part.tokens
+                share -= part.tokens
             else:
-                self._refuse(part, max(0, room), among)
+                self._refuse(part, match.entry, max(0, room), among)
+        return share
+
+    def _room(self, entry: LoreEntry, share: int) -> tuple[int, list[Part]]:
+        """The tokens that an entry may take, and the entries that would have to go for it to have more."""
+        taken = list(self.taken.values())
+        if entry.rules.is_essential or entry.rules.ignores_budget:
+            return self.budget.left, taken
+        room = min(share, self.budget.left)
+        of_book = [part for part in taken if part.book == entry.book.name]
+        book_room = _book_room(entry, of_book)
+        return (room, taken) if book_room is None or book_room >= room else (book_room, of_book)
 
     def _part(self, match: Match) -> Part:
         entry = match.entry
@@ -115,11 +117,21 @@ class _Packing:
         self.budget.parts.append(part)
         self.taken[part.name] = part
 
-    def _refuse(self, part: Part, room: int, among: Sequence[Part]) -> None:
+    def _refuse(self, part: Part, entry: LoreEntry, room: int, among: Sequence[Part]) -> None:
         by = tuple(_in_the_way(part.tokens - room, among))
         told = f"; displaced by {', '.join(by)}" if by else ""
-        why = f"{part.why}; {part.tokens} tokens, {room} left{told}"
+        limit = entry.book.budget_tokens
+        of_book = f" of the {limit} of book {part.book!r}" if room == _book_room(entry, among) else ""
+        why = f"{part.why}; {part.tokens} tokens, {room} left{of_book}{told}"
         self.budget.parts.append(dataclasses.replace(part, is_in=False, why=why, displaced_by=by))
+
+
+def _book_room(entry: LoreEntry, of_book: Iterable[Part]) -> int | None:
+    """What the budget of the entry's book has left; None where it has none."""
+    if entry.book.budget_tokens is None:
+        return None
+    used = sum(part.tokens for part in of_book if part.book == entry.book.name)
+    return max(0, entry.book.budget_tokens - used)
 
 
 def _in_the_way(missing: int, taken: Sequence[Part]) -> Iterator[str]:
@@ -134,10 +146,10 @@ def _in_the_way(missing: int, taken: Sequence[Part]) -> Iterator[str]:
 
 
 def _by_priority(matches: Iterable[Match]) -> list[Match]:
-    return sorted(matches, key=lambda match: (-match.entry.rules.priority, match.entry.rules.order))
+    """A higher order stands nearer to the words, and stays longer."""
+    return sorted(matches, key=lambda match: (-match.entry.rules.priority, -match.entry.rules.order))
 
 
 def _has_timing(rules: Rules) -> bool:
-    return bool(
-        rules.probability < 100 or rules.delay or rules.cooldown or rules.sticky or rules.groups or rules.always
-    )
+    timed = rules.delay or rules.cooldown or rules.sticky or rules.delays_until_recursion
+    return rules.probability < 100 or bool(timed or rules.groups or rules.always)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from npc_sdk.errors import NpcError, SettingsError
 from npc_sdk.lore.alias import Aliases
 from npc_sdk.lore.book import LoreBook
 from npc_sdk.lore.content import WorldContent
+from npc_sdk.lore.entry import LoreEntry
 from npc_sdk.lore.index_store import OnProgress
 from npc_sdk.lore.language import Language
 from npc_sdk.lore.semantic import Embedder
@@ -41,10 +42,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """Content with its lore indexed."""
+    """Content with its lore indexed; constants are the entries that may stand in a front."""
 
     content: WorldContent
     book: LoreBook
+    constants: tuple[LoreEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +102,29 @@ class Cast:
             cache_dir=self._settings.lore_cache_dir,
             on_progress=on_progress,
         )
-        return Edition(content, book)
+        return Edition(content, book, tuple(entry for entry in content.lore if entry.rules.is_constant))
 
-    def adopt(self, edition: Edition) -> Change:
+    def adopt(self, edition: Edition, open_ids: Collection[str] = ()) -> Change:
         """Every turn that begins from now on is of this edition. Mutates: scenes; the engines forget what is stale.
 
+        open_ids are of NPCs with a session, who stay at hand though the edition has them no more.
         Raises: SettingsError, and then nothing has changed.
         """
         scenes = dict(self._build(edition))
         before = self._edition.content.personas if self._edition else {}
-        changed = [npc_id for npc_id in before if npc_id in scenes and self._has_new_front(npc_id, scenes)]
+        has_new_lore = self._edition is not None and self._edition.constants != edition.constants
+        changed = [
+            npc_id
+            for npc_id in before
+            if npc_id in scenes and _has_new_front(self.scenes[npc_id], scenes[npc_id], has_new_lore=has_new_lore)
+        ]
         removed = [npc_id for npc_id in before if npc_id not in scenes]
+        alike = next((scene for npc_id, scene in scenes.items() if npc_id in before and npc_id not in changed), None)
         for npc_id in (*changed, *removed):
-            self._forget(npc_id, scenes)
-        self.scenes.update(scenes)
+            self._forget(self.scenes[npc_id], scenes.get(npc_id), alike)
+        gone = {npc_id: scene for npc_id, scene in self.scenes.items() if npc_id in open_ids and npc_id not in scenes}
+        self.scenes.clear()  # sessions hold this very map
+        self.scenes.update(gone | scenes)
         self._edition = edition
         return Change(tuple(changed), tuple(sorted(set(scenes) - set(before))), tuple(removed))
 
@@ -157,14 +168,34 @@ class Cast:
         names = {other: one.name for other, one in content.personas.items()}
         return Viewpoint(npc_id, persona, content.world, self.state, self.feelings, self.learned, names)
 
-    def _has_new_front(self, npc_id: str, scenes: Mapping[str, Scene]) -> bool:
-        return _front(self.scenes[npc_id]) != _front(scenes[npc_id])
+    @staticmethod
+    def _forget(old: Scene, new: Scene | None, alike: Scene | None) -> None:
+        """Has the engine throw away what it keeps of an NPC's old prompts, but not what others begin with too.
 
-    def _forget(self, npc_id: str, scenes: Mapping[str, Scene]) -> None:
-        """Has the engine throw away what it keeps of an NPC's old prompts, but not what others begin with too."""
-        old = self.scenes[npc_id]
-        kept = scenes.get(npc_id) or next(iter(scenes.values()), None)
-        old.engine.forget(_front(old), _front(kept) if kept else ())
+        alike is an NPC that has not changed: rules and premise, which all share, stand in its front as they did.
+        """
+        front = _front(old)
+        kept = [_front(scene) for scene in (new, alike) if scene is not None and scene.engine is old.engine]
+        old.engine.forget(front, max(kept, key=lambda other: _shared_chars(front, other), default=()))
+
+    def release(self, npc_id: str) -> None:
+        """No session with an NPC is open any more. Mutates: scenes, if it is of an edition that is gone."""
+        if npc_id not in self.personas:
+            self.scenes.pop(npc_id, None)
+
+
+def _shared_chars(one: Sequence[Segment], other: Sequence[Segment]) -> int:
+    """How much two fronts have in common."""
+    texts = ["".join(segment.text for segment in front) for front in (one, other)]
+    differ = (at for at, (left, right) in enumerate(zip(*texts, strict=False)) if left != right)
+    return next(differ, min(map(len, texts)))
+
+
+def _has_new_front(old: Scene, new: Scene, *, has_new_lore: bool) -> bool:
+    """Whether an NPC's prompts begin otherwise; most of a large cast is told apart without making a prompt."""
+    if not has_new_lore and (old.persona, old.world) == (new.persona, new.world):
+        return False
+    return old.engine is not new.engine or _front(old) != _front(new)
 
 
 def _front(scene: Scene) -> tuple[Segment, ...]:

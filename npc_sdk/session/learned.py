@@ -6,11 +6,13 @@ entry of its own. Owned by the world, read by every scene. Mutates: by what the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from npc_sdk.errors import RequestError
 from npc_sdk.lore.entry import Book, LoreEntry, Scope
+from npc_sdk.lore.key import Key, KeyFault, check_key
+from npc_sdk.lore.word import words
 
 MAX_FACTS = 256  # of one NPC
 MAX_CHARS = 500
@@ -34,20 +36,21 @@ class Learned:
     def __init__(self) -> None:
         self._memories: dict[str, _Memory] = {}
 
-    def tell(self, npc_id: str, text: str, *, source: str, keys: Sequence[str] = ()) -> str:
-        """The id of the fact, new or told before. Raises: RequestError."""
+    def tell(
+        self, npc_id: str, text: str, *, source: str, keys: Sequence[str] = (), is_taken: Callable[[str], bool]
+    ) -> str:
+        """The id of the fact, new or told before; is_taken says which ids the lore has. Raises: RequestError."""
         memory = self._memories.setdefault(npc_id, _Memory())
         text = _checked(text, "text", MAX_CHARS)
-        if len(keys) > MAX_KEYS:
-            raise RequestError(f"keys: {len(keys)} are too many", hint=f"give at most {MAX_KEYS}")
-        known = tuple(_checked(key, "keys", MAX_KEY_CHARS) for key in keys)
+        known = _checked_keys(keys)
         source = _checked(source, "source", MAX_KEY_CHARS)
         for entry in memory.told.values():
             if entry.text == text:
                 return entry.entry_id
         self._check_room(npc_id)
         memory.count += 1
-        entry_id = f"{npc_id}.learned.{memory.count}"
+        while is_taken(entry_id := f"{npc_id}.learned.{memory.count}"):
+            memory.count += 1
         scope = Scope(npc_ids=frozenset({npc_id}))
         memory.told[entry_id] = LoreEntry(entry_id, text, known, scope, book=BOOK, source=source)
         return entry_id
@@ -81,8 +84,23 @@ class Learned:
             )
 
 
+def _checked_keys(keys: Sequence[str]) -> tuple[str, ...]:
+    """Raises: RequestError."""
+    if isinstance(keys, str) or len(keys) > MAX_KEYS:
+        raise RequestError(f"keys: {str(keys)[:80]!r} cannot be kept", hint=f"give a list of at most {MAX_KEYS} texts")
+    known = tuple(_checked(key, "keys", MAX_KEY_CHARS) for key in keys)
+    for key in known:
+        try:
+            check_key(Key(key), words)
+        except KeyFault as exc:
+            raise RequestError(f"keys: {exc}", hint=exc.hint) from exc
+    return known
+
+
 def _checked(text: str, name: str, max_chars: int) -> str:
     plain = " ".join(text.split())
+    if any("\ud800" <= char <= "\udfff" for char in plain):
+        raise RequestError(f"{name}: {text[:80]!r} holds half a character", hint="send valid Unicode")
     if not plain or len(plain) > max_chars:
         raise RequestError(f"{name}: {text[:80]!r} cannot be kept", hint=f"give 1 to {max_chars} characters")
     return plain

@@ -6,7 +6,6 @@ Knows the search and the conversation, no prompt. Called by scene.py, the same w
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,10 +17,8 @@ from npc_sdk.lore.scan import Scan
 from npc_sdk.messages import Message
 from npc_sdk.persona.calendar import Calendar
 from npc_sdk.session.learned import Learned
-from npc_sdk.session.past import Past
+from npc_sdk.session.past import Past, heard_of, spoken
 from npc_sdk.session.viewpoint import View
-
-_SHOWN = re.compile(r"\*[^*\n]+\*|\[[^\]\n]+\]")  # emotes, as the history holds them
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +39,14 @@ class Recall:
         found = self.book.search(scan, limit=self.limit, learned=facts)
         before = last_sentence(past.messages)
         if self.limit and before and all(match.entry.rules.is_constant for match in found.matches):
-            again = dataclasses.replace(scan, messages=(*scan.messages[:-1], self.aliases.expanded(before)))
+            again = dataclasses.replace(scan, query=self.aliases.expanded(before))
             found = _led_by_npc(self.book.search(again, limit=self.limit, learned=facts), found)
         return dataclasses.replace(found, matches=tuple(self._told(found.matches, view)))
 
     def _scan(self, words: str, view: View, past: Past) -> Scan:
-        said = [_heard(message) for message in past.messages if message.role in ("user", "assistant")]
         return Scan(
             viewer=view.viewer,
-            messages=tuple(self.aliases.expanded(text) for text in (*said, words)),
+            messages=tuple(self.aliases.expanded(text) for text in (*spoken(past.messages), words)),
             timers=past.timers,
             chance=f"{self.chance}/{view.viewer.npc_id}/{view.player}",
             earlier=past.earlier,
@@ -74,15 +70,10 @@ class Recall:
 def last_sentence(history: Sequence[Message]) -> str:
     """What the NPC said last, what it only showed left out; empty where it has said nothing."""
     for message in reversed(history):
-        if message.role == "assistant" and (said := _heard(message)):
+        if message.role == "assistant" and (said := heard_of(message)):
             cutter = SentenceCutter()
             return [*cutter.feed(said), *cutter.finish()][-1]
     return ""
-
-
-def _heard(message: Message) -> str:
-    """The words of a message, less what was only shown."""
-    return _SHOWN.sub("", message.text).strip() if message.role == "assistant" else message.text
 
 
 def _led_by_npc(again: SearchResult, first: SearchResult) -> SearchResult:

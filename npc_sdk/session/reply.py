@@ -20,6 +20,7 @@ from npc_sdk.decoding.tool_formats.interface import MalformedCall, ParsedCall
 from npc_sdk.errors import EngineCrashed, NpcError
 from npc_sdk.events import Event, FinishReason, ReplyFailed, ReplyFinished, Sentence, TextDelta, ToolCall, ToolSettled
 from npc_sdk.lore.entry import NO_TIMERS, Timers
+from npc_sdk.lore.timing import started
 from npc_sdk.messages import Message
 from npc_sdk.prompt.trace import Trace
 from npc_sdk.session import structured
@@ -95,7 +96,6 @@ class Reply:
     async def _speak(self, past: Past) -> AsyncGenerator[Event, None]:
         """Rounds until one ends without calls, or as many as are allowed; then one that may only speak."""
         draft = self._scene.draft(self.ask.words, player=self.ask.player, past=past)
-        self.timers = draft.timers
         while not self._runs.is_cancelled:
             a_round = Round(has_tools=self._may_call())
             for step in (self._run, self._settle):
@@ -119,6 +119,7 @@ class Reply:
         said = [message for before in self._rounds for message in before.messages()]
         prompt = self._scene.compile(draft, rounds=said, reply_tokens=self.ask.sampling.max_new_tokens)
         if not self._rounds:
+            self.timers = _begun(draft, prompt.trace)
             for event in self._notices(prompt.trace):
                 yield event
         constraint = self._gate.begin(prompt.heard, has_tools=a_round.has_tools, is_first=not self._rounds)
@@ -224,6 +225,13 @@ class Reply:
         if reason != "cancelled" and self._is_limited:
             reason = "tool_limit"
         return ReplyFinished(self.ask.request_id, self.text, reason, self._runs.usage, self._runs.timings)
+
+
+def _begun(draft: Draft, trace: Trace) -> Timers:
+    """The lore's timers after this turn: an effect begins for what stands in the prompt, and for nothing else."""
+    told = {part.name for part in trace.parts if part.is_in and part.kind in ("lore", "constant")}
+    entries = [match.entry for match in draft.source.matches if match.entry.entry_id in told]
+    return started(draft.timers, entries, draft.length)
 
 
 def _crash(exc: Exception) -> EngineCrashed:

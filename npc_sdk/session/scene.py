@@ -25,7 +25,7 @@ from npc_sdk.prompt.formats.interface import ChatFormat
 from npc_sdk.prompt.trace import Part
 from npc_sdk.requests import Sampling, Segment
 from npc_sdk.session.live_tool import LiveTools
-from npc_sdk.session.past import Past
+from npc_sdk.session.past import Past, chat_length
 from npc_sdk.session.recall import Recall
 from npc_sdk.session.state import GameState
 from npc_sdk.session.tool_use import ToolUse
@@ -42,7 +42,7 @@ _TOLD = Rules(is_essential=True)
 class Draft:
     """A prompt before it is fitted to the window, and what the state leaves out: lines, secrets, and tools for now.
 
-    timers are the lore's after this turn, for the session to keep if the turn comes about.
+    timers are the lore's that still run in a chat of length messages, the player's words included.
 
     A reply drafts once: what its rounds add stands behind it, so that the cached prefix holds.
     """
@@ -50,6 +50,7 @@ class Draft:
     source: PromptSource
     left_out: tuple[Part, ...]
     timers: Timers = NO_TIMERS
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +113,10 @@ class Scene:
             passed_over=found.passed_over,
             untold=found.rest,
         )
-        lines = tuple(Part("situation", "a line", 0, is_in=False, why=why) for why in unfilled)
+        lines = tuple(Part("situation", "a line", 0, is_in=False, why=why) for why in (*view.faults, *unfilled))
         spent = self.live(state=state).left_out if self._declared() else ()
         calls = (Part("call", name, 0, is_in=False, why=why) for name, why in spent)
-        return Draft(source, (*kept, *lines, *calls), found.timers)
+        return Draft(source, (*kept, *lines, *calls), found.timers, chat_length(past) + 1)
 
     def compile(self, draft: Draft, *, reply_tokens: int, rounds: Sequence[Message] = ()) -> CompiledPrompt:
         """The prompt, with what earlier rounds of the reply said and did behind the words.

@@ -21,7 +21,7 @@ from npc_sdk.requests import Priority, Sampling
 from npc_sdk.session.ahead import Ahead, Guess
 from npc_sdk.session.call_desk import CallDesk
 from npc_sdk.session.gate import choice_fault
-from npc_sdk.session.past import Past
+from npc_sdk.session.past import Past, spoken
 from npc_sdk.session.reply import Reply
 from npc_sdk.session.run import Ask
 from npc_sdk.session.scene import Scene
@@ -179,16 +179,16 @@ class Session:
             return
         self._running = None
         self._replies.pop(reply.ask.request_id, None)
-        for tool in reply.accepted:
-            self._scene.viewpoint.happen(tool, self.player)
         if exchange := reply.exchange:
             self._history += exchange
             self._timers = reply.timers
-            self._scene.viewpoint.pass_by(self.player)
+            self._scene.viewpoint.pass_by(self.player, len(spoken(exchange)))
+        for tool in reply.accepted:
+            self._scene.viewpoint.happen(tool, self.player)
         starts = [index for index, message in enumerate(self._history) if message.role == "user"]
         if len(starts) > MAX_EXCHANGES:
             gone = self._history[: starts[TRIM_EXCHANGES]]
-            self._earlier += sum(message.role in ("user", "assistant") for message in gone)
+            self._earlier += len(spoken(gone))
             del self._history[: len(gone)]
 
     @property

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npc_sdk.lore.entry import NO_TIMERS, LoreEntry, Rules, Timers
-from npc_sdk.lore.timing import advanced
-from tests.lore.turns import ids, lore, reasons, turn
+from npc_sdk.lore.timing import advanced, started
+from tests.lore.turns import after, ids, lore, reasons, turn
 
 
 def _chat(entries: Sequence[LoreEntry], said: Sequence[str], step: int = 1) -> list[list[str]]:
@@ -21,7 +21,7 @@ def _chat(entries: Sequence[LoreEntry], said: Sequence[str], step: int = 1) -> l
     for words in said:
         messages += ["…"] * (step - 1) + [words]
         found = turn(entries, *messages, timers=timers)
-        timers = found.timers
+        timers = after(entries, found, len(messages))
         out.append(ids(entries, found))
     return out
 
@@ -113,7 +113,15 @@ def test_a_turn_changes_no_timers_that_it_was_given() -> None:
 def test_a_running_sticky_is_not_drawn_out() -> None:
     entries = [lore("a", "gold", sticky=3)]
     again = turn(entries, "gold", "gold", timers=Timers({"a": 4}, {}))
-    assert again.timers.sticky == {"a": 4}
+    assert after(entries, again, 2).sticky == {"a": 4}
+
+
+def test_what_came_in_starts_no_timer_before_a_prompt_holds_it() -> None:
+    entries = [lore("a", "gold", sticky=3), lore("b", "gold", cooldown=3)]
+    found = turn(entries, "gold")
+    assert found.timers == NO_TIMERS
+    assert after(entries, found, 1) == Timers({"a": 4}, {"b": 4})
+    assert started(NO_TIMERS, entries[1:], 1) == Timers({}, {"b": 4})
 
 
 ENTRIES = [

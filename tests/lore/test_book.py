@@ -12,11 +12,12 @@ import pytest
 
 from npc_sdk.lore.book import LoreBook
 from npc_sdk.lore.content import load_world
-from npc_sdk.lore.entry import LoreEntry, Rules, Scope, SearchResult
+from npc_sdk.lore.entry import NO_TIMERS, LoreEntry, Rules, Scope, SearchResult
 from npc_sdk.lore.index import Weights
 from npc_sdk.lore.lexical import Floats
 from npc_sdk.lore.scan import Scan, Viewer
 from npc_sdk.lore.semantic import OnDone
+from npc_sdk.lore.timing import started
 from npc_sdk.lore.turn import POOL
 
 ENTRIES = (
@@ -216,7 +217,9 @@ class TestLearned:
     def test_it_keeps_its_own_time(self) -> None:
         book = LoreBook([LoreEntry("song", "A song of gold.", ("song",), rules=Rules(sticky=4))])
         learned = [LoreEntry("told", "The hoard is cursed.", ("hoard",), rules=Rules(sticky=2))]
-        timers = book.search(_scan("song and hoard"), learned=learned).timers
+        first = book.search(_scan("song and hoard"), learned=learned)
+        assert first.timers == NO_TIMERS
+        timers = started(first.timers, [match.entry for match in first.matches], 1)
         assert dict(timers.sticky) == {"song": 5, "told": 3}
         later = dataclasses.replace(_scan("song and hoard", "Yes.", "Go on."), timers=timers)
         result = book.search(later, learned=learned)

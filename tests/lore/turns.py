@@ -10,6 +10,7 @@ import numpy as np
 from npc_sdk.lore.activation import Activated, Activator
 from npc_sdk.lore.entry import NO_BOOK, NO_TIMERS, Book, LoreEntry, Rules, Timers
 from npc_sdk.lore.scan import Scan, Viewer
+from npc_sdk.lore.timing import started
 
 RECURSIVE = Book("b", is_recursive=True)
 
@@ -39,6 +40,11 @@ def ids(entries: Sequence[LoreEntry], found: Activated) -> list[str]:
 def reasons(entries: Sequence[LoreEntry], found: Activated) -> dict[str, str]:
     """Who was kept out, and why."""
     return {entries[at].entry_id: why for at, why in found.refused.items()}
+
+
+def after(entries: Sequence[LoreEntry], found: Activated, length: int) -> Timers:
+    """The timers once a prompt holds all that came in."""
+    return started(found.timers, [entries[hit.index] for hit in found.hits], length)
 
 
 def why_in(entries: Sequence[LoreEntry], found: Activated) -> dict[str, str]:

@@ -41,8 +41,8 @@ def _pack(*matches: Match, room: int = 100, constant_room: int = 40) -> tuple[li
 def test_an_essential_takes_its_room_before_all_others() -> None:
     front, told, parts = _pack(_entry("a", 9), _entry("b", 30, is_essential=True), room=35)
     assert (front, told) == ([], ["b"])
-    assert parts["a"].displaced_by == ()  # type: ignore[attr-defined]
-    assert "9 tokens, 2 left" in parts["a"].why  # type: ignore[attr-defined]
+    assert parts["a"].displaced_by == ("b",)  # type: ignore[attr-defined]
+    assert "9 tokens, 2 left; displaced by b" in parts["a"].why  # type: ignore[attr-defined]
 
 
 def test_an_essential_that_cannot_fit_is_told_as_lost() -> None:
@@ -65,6 +65,7 @@ def test_the_loser_names_who_took_its_room() -> None:
     [
         pytest.param(_entry("a", 30), _entry("b", 30, priority=1), "b", id="priority"),
         pytest.param(_entry("a", 35), _entry("b", 20), "b", id="more value a token"),
+        pytest.param(_entry("a", 5), _entry("b", 38, is_constant=True, scope=Scope(when="x")), "b", id="constant"),
         pytest.param(_entry("a", 35, ignores_budget=True), _entry("b", 20), "ab", id="no budget holds it"),
     ],
 )
@@ -76,7 +77,7 @@ def test_a_book_keeps_to_its_budget() -> None:
     book = Book("taverns", budget_tokens=12)
     _, told, parts = _pack(_entry("a", 8, book), _entry("b", 8, book), _entry("c", 8))
     assert told == ["a", "c"]
-    assert "book 'taverns' has 12" in parts["b"].why  # type: ignore[attr-defined]
+    assert "8 tokens, 4 left of the 12 of book 'taverns'; displaced by a" in parts["b"].why  # type: ignore[attr-defined]
     assert parts["b"].displaced_by == ("a",)  # type: ignore[attr-defined]
 
 
@@ -93,11 +94,17 @@ def test_passages_stand_by_their_order_and_then_by_their_rank() -> None:
         pytest.param(_entry("a", is_constant=True, scope=Scope(since=3)), False, id="since a day"),
         pytest.param(_entry("a", is_constant=True, probability=50), False, id="by chance"),
         pytest.param(_entry("a", is_constant=True, sticky=2), False, id="with a timer"),
+        pytest.param(_entry("a", is_constant=True, delays_until_recursion=1), False, id="woken by others"),
         pytest.param(_entry("a"), False, id="by key"),
     ],
 )
 def test_what_never_changes_stands_in_the_front(match: Match, is_so: bool) -> None:
     assert is_lasting(match.entry) is is_so
+
+
+def test_of_constants_the_highest_order_stays() -> None:
+    few = [_entry("low", 15, is_constant=True, order=10), _entry("high", 15, is_constant=True, order=200)]
+    assert _pack(*few, constant_room=20)[0] == ["high"]
 
 
 def test_constants_leave_the_larger_part_of_the_window_to_the_turn() -> None:

@@ -39,7 +39,7 @@ MARA = Persona.model_validate(
         "tools": ["give_item"],
         "factions": ["watch"],
         "home": "forge",
-        "mood": {"start": "calm", "moves": {"insulted": "angry"}, "fades_after": 2},
+        "mood": {"start": "calm", "moves": {"insulted": "angry"}, "fades_after": 4},
         "relationships": {
             "player": {"moves": {"give_item": 2, "insulted": -3}, "words": {-3: "You do not trust {{ who }}."}}
         },
@@ -157,6 +157,11 @@ def test_an_entry_that_is_revealed_is_known_whatever_its_scope() -> None:
         pytest.param({"npc_id": "pip", "text": "x", "source": ""}, RequestError, id="source"),
         pytest.param({"npc_id": "pip", "text": "x" * 501, "source": "y"}, RequestError, id="long"),
         pytest.param({"npc_id": "pip", "text": "x", "source": "y", "keys": ["k"] * 9}, RequestError, id="keys"),
+        pytest.param({"npc_id": "pip", "text": "x", "source": "y", "keys": ["/(/"]}, RequestError, id="broken pattern"),
+        pytest.param({"npc_id": "pip", "text": "x", "source": "y", "keys": ["/(?=a)/"]}, RequestError, id="pattern"),
+        pytest.param({"npc_id": "pip", "text": "x", "source": "y", "keys": ["?!"]}, RequestError, id="no word"),
+        pytest.param({"npc_id": "pip", "text": "x", "source": "y", "keys": "well"}, RequestError, id="one text"),
+        pytest.param({"npc_id": "pip", "text": "a\ud800b", "source": "y"}, RequestError, id="half a character"),
     ],
 )
 def test_what_cannot_be_learned_is_refused(what: dict[str, Any], error: type[Exception]) -> None:
@@ -254,3 +259,86 @@ async def test_chance_falls_the_same_for_a_guess_and_for_the_reply() -> None:
 
 def test_names_are_said_as_the_world_says() -> None:
     assert _world().pronunciations == {"Ysolde": "ih-ZOLE-duh"}
+
+
+def test_a_learned_fact_takes_an_id_that_the_lore_has_not() -> None:
+    world = _world(lore=(LoreEntry("pip.learned.1", "An old tale.", ("tale",), book=ONE),))
+    assert world.learn("pip", "The ferry is back.", source="seen", keys=["ferry"]) == "pip.learned.2"
+    assert "The ferry is back." in _text(world, "pip", "the ferry?")
+
+
+@pytest.mark.parametrize("date", ["12 Harvst 100", "31 Thaw 1042", True, [], {"day": 3}])
+def test_a_date_that_cannot_be_read_is_refused(date: Any) -> None:
+    world = _world()
+    for tell in (
+        lambda: world.set_state({"date": date}),
+        lambda: world.set_state({"date": date}, "pip"),
+        lambda: world.preview("pip", "Hm?", state={"date": date}),
+    ):
+        with pytest.raises(RequestError, match="date: "):
+            tell()
+
+
+@pytest.mark.parametrize(("place", "is_in"), [(" THE  Forge ", True), (5, False), ("the moon", False), ("", False)])
+def test_a_place_that_nobody_knows_opens_nothing_and_is_told(place: Any, is_in: bool) -> None:
+    world = _world()
+    assert _parts(world, "mara", "the anvil?", place=place)["anvil"].is_in is is_in
+    faults = [part.why for part in world.preview("mara", "Hm?", state={"place": place}).trace.dropped]
+    assert any("is no place of the world" in why for why in faults) is not is_in
+
+
+@pytest.mark.parametrize("state", [{"self": 1}, {"relation": 5}, {"relation": {"player": 9}}, {"mood": ["x"]}])
+def test_no_variable_of_the_game_breaks_or_opens_conditions(state: dict[str, Any]) -> None:
+    world = _world()
+    assert _parts(world, "mara", "the hammer?", quest="found", **state)["hammer"].is_in
+    assert not _parts(world, "mara", "Any debt?", **state)["mara.secret.varn"].is_in
+
+
+async def test_a_second_search_leaves_the_rules_to_what_was_really_said() -> None:
+    rules = Rules(excluded_keys=("smith",), is_searchable=False)
+    mine = LoreEntry("mine", "The mine is deep.", ("mine",), rules=rules, book=Book("b", scan_depth=2))
+    near = LoreEntry("shaft", "The shaft is dark.", ("shaft",), rules=Rules(is_searchable=False), book=ONE)
+    world = _world("Ask at the mine, by the shaft.", lore=(mine, near))
+    session = world.talk("pip")
+    await hear(session, "Hello.")
+    trace = world.preview("pip", "Where is the smith?", history=session.history).trace
+    parts = {part.name: part for part in (*trace.parts, *trace.rest())}
+    assert not parts["mine"].is_in
+    assert "'smith'" in parts["mine"].why
+    assert not parts["shaft"].is_in
+
+
+async def test_an_effect_begins_only_for_what_the_prompt_held() -> None:
+    rested = Rules(cooldown=6, is_searchable=False)
+    lore = tuple(LoreEntry(f"r{n}", f"Rumour {n}.", ("rumour",), rules=rested, book=ONE) for n in range(5))
+    world = _world("Aye.", lore=lore, lore_limit=2)
+    session = world.talk("pip")
+    requests = world.engine.requests  # type: ignore[attr-defined]
+    told = []
+    for _ in range(3):
+        await hear(session, "A rumour?")
+        text = "".join(segment.text for segment in requests[-1].segments)
+        told.append([n for n in range(5) if f"Rumour {n}." in text])
+    assert told == [[0, 1], [2, 3], [4]]
+
+
+async def test_a_reply_of_several_rounds_is_one_message() -> None:
+    delayed = LoreEntry("late", "It is late.", ("hour",), rules=Rules(delay=4, is_searchable=False), book=ONE)
+    world = _world([GIVE, "There.", "Aye.", "Aye."], lore=(delayed,))
+    session = world.talk("mara", player="Robin")  # the greeting is the first message
+    requests = world.engine.requests  # type: ignore[attr-defined]
+    await hear(session, "The hour?")
+    assert "It is late." not in "".join(segment.text for segment in requests[-1].segments)
+    await hear(session, "The hour?")
+    assert "It is late." in "".join(segment.text for segment in requests[-1].segments)
+
+
+async def test_an_edited_start_moves_feelings_that_nothing_has_moved() -> None:
+    world = _world("Hm.")
+    await hear(world.talk("mara", player="Robin"), "Hello.")
+    changed = MARA.model_copy(
+        update={"mood": MARA.mood.model_copy(update={"start": "merry"})}  # type: ignore[union-attr]
+    )
+    content = WorldContent(WORLD, MappingProxyType({"mara": changed, "pip": PIP}), LORE, Path())
+    world.adopt(world.prepare(content))
+    assert world.temper("mara", player="Robin").mood == "merry"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import shutil
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from npc_sdk import watch as watch_module
 from npc_sdk.engine.scripted import ScriptedEngine
 from npc_sdk.errors import ContentError, SettingsError, UnknownNpc
 from npc_sdk.events import ReplyFinished
@@ -139,6 +143,79 @@ async def test_a_hundred_edits_under_eight_conversations_lose_and_mix_nothing(wo
     editions = [_marks(_prompt(request)) for request in requests]
     assert all(len(marks) == 1 for marks in editions)
     assert len(set().union(*editions)) > 20
+
+
+async def test_the_later_of_two_edits_is_played_however_long_the_first_takes(
+    world: World, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, is_first = watch_module._read, threading.Event()
+
+    def slowly(*args: object) -> object:
+        edition = read(*args)  # type: ignore[arg-type]
+        if not is_first.is_set():
+            is_first.set()
+            time.sleep(0.3)
+        return edition
+
+    monkeypatch.setattr(watch_module, "_read", slowly)
+    write(root, {"mara/persona.yaml": FILES["mara/persona.yaml"].replace("gruff", "merry")})
+    first = asyncio.create_task(reload(world))
+    await asyncio.to_thread(is_first.wait)
+    write(root, {"mara/persona.yaml": FILES["mara/persona.yaml"].replace("gruff", "calm")})
+    await asyncio.gather(first, reload(world))
+    assert "Voice: calm." in _system(world, "mara")
+
+
+async def test_an_edit_that_breaks_the_library_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object) -> object:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(World, "adopt", fail)
+    (problem,) = (await reload(world)).problems
+    assert "ZeroDivisionError: a bug" in str(problem)
+
+
+async def test_what_others_begin_with_stays_cached(root: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    from npc_sdk.engine.create import create_engine
+
+    write(root, {"world/world.yaml": "name: Alderwick\npremise: " + "It lies by the river. " * 12 + "\n"})
+    played = World.load(root, create_engine("hearth"))
+    await played.warmup("pip")
+    await played.warmup("mara")
+    full = (await played.warmup("pip")).cached_tokens
+    write(root, {"mara/persona.yaml": FILES["mara/persona.yaml"] + "language: French\n"})
+    told = await reload(played)
+    assert told.change is not None
+    assert told.change.changed == ("mara",)
+    after = await played.warmup("pip")
+    assert (after.cached_tokens, after.prompt_tokens) == (full, full)
+    await played.close()
+
+
+async def test_folders_that_move_are_noticed(
+    world: World, root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    told: asyncio.Queue[Reload] = asyncio.Queue()
+    task = asyncio.create_task(watch(world, told.put_nowait))
+    await asyncio.sleep(0.3)
+    (root / "pip").rename(tmp_path_factory.mktemp("away") / "pip")
+    change = (await asyncio.wait_for(told.get(), 10)).change
+    task.cancel()
+    await asyncio.wait([task])
+    assert change is not None
+    assert change.removed == ("pip",)
+
+
+async def test_who_is_gone_is_forgotten_with_the_last_conversation(world: World, root: Path) -> None:
+    sessions = [world.talk("pip"), world.talk("pip")]
+    shutil.rmtree(root / "pip")
+    await reload(world)
+    for session in sessions:
+        assert "pip" in world._cast.scenes
+        world.end(session.session_id)
+    assert set(world._cast.scenes) == {"mara"}
 
 
 async def test_saved_files_are_noticed(world: World, root: Path) -> None:
