@@ -39,7 +39,8 @@ class Recall:
         found = self.book.search(scan, limit=self.limit, learned=facts)
         before = last_sentence(past.messages)
         if self.limit and before and all(match.entry.rules.is_constant for match in found.matches):
-            again = dataclasses.replace(scan, query=self.aliases.expanded(before))
+            led = self.aliases.expanded(before)  # the words stay beside it: they may forbid an entry
+            again = dataclasses.replace(scan, messages=(*scan.messages[:-1], f"{led} {scan.words}"), query=led)
             found = _led_by_npc(self.book.search(again, limit=self.limit, learned=facts), found)
         return dataclasses.replace(found, matches=tuple(self._told(found.matches, view)))
 

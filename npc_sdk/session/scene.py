@@ -113,10 +113,11 @@ class Scene:
             passed_over=found.passed_over,
             untold=found.rest,
         )
-        lines = tuple(Part("situation", "a line", 0, is_in=False, why=why) for why in (*view.faults, *unfilled))
+        faults = tuple(Part("situation", "the game's state", 0, is_in=False, why=why) for why in view.faults)
+        lines = tuple(Part("situation", "a line", 0, is_in=False, why=why) for why in unfilled)
         spent = self.live(state=state).left_out if self._declared() else ()
         calls = (Part("call", name, 0, is_in=False, why=why) for name, why in spent)
-        return Draft(source, (*kept, *lines, *calls), found.timers, chat_length(past) + 1)
+        return Draft(source, (*kept, *faults, *lines, *calls), found.timers, chat_length(past) + 1)
 
     def compile(self, draft: Draft, *, reply_tokens: int, rounds: Sequence[Message] = ()) -> CompiledPrompt:
         """The prompt, with what earlier rounds of the reply said and did behind the words.

@@ -16,6 +16,7 @@ from npc_sdk.persona.temper import Temper, variables
 from npc_sdk.session.feelings import Feelings
 from npc_sdk.session.learned import Learned
 from npc_sdk.session.state import GameState
+from npc_sdk.session.state_check import overlaid, quest_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,11 @@ class Viewpoint:
 
     def view(self, player: str, extra: Mapping[str, JsonValue] | None = None) -> View:
         """The moment as it is for a player; extra is laid over what the game has set."""
-        temper = self.feelings.of(self.npc_id, self.persona, player)
-        known: dict[str, JsonValue] = {**self.state.seen_by(self.npc_id), **(extra or {}), **variables(temper)}
         faults: list[str] = []
+        told_by_game = {**self.state.seen_by(self.npc_id), **(extra or {})}
+        faults += quest_faults(told_by_game.get("quests"), self.world.quests)
+        temper = overlaid(self.feelings.of(self.npc_id, self.persona, player), told_by_game, faults)
+        known: dict[str, JsonValue] = {**told_by_game, **variables(temper)}
         today = self._today(known.get("date"), faults)
         if today is not None and self.world.calendar is not None:
             known["date"] = self.world.calendar.parts(today)

@@ -26,6 +26,7 @@ WORLD = WorldFile.model_validate(
         "places": {"forge": {"name": "the forge", "aliases": ["smithy"]}, "gate": {"name": "the east gate"}},
         "factions": {"watch": "the village watch"},
         "events": ["insulted"],
+        "quests": {"hammer": ["given", "done"]},
         "names": {"Ysolde": {"aliases": ["the lady"], "say": "ih-ZOLE-duh"}},
         "calendar": {"months": {"Thaw": 30, "Harvest": 30}, "today": "12 Harvest 1042"},
         "tools": [{"name": "give_item", "description": "Hand over.", "params": {"item": "string"}}],
@@ -287,14 +288,38 @@ def test_a_place_that_nobody_knows_opens_nothing_and_is_told(place: Any, is_in: 
     assert any("is no place of the world" in why for why in faults) is not is_in
 
 
-@pytest.mark.parametrize("state", [{"self": 1}, {"relation": 5}, {"relation": {"player": 9}}, {"mood": ["x"]}])
-def test_no_variable_of_the_game_breaks_or_opens_conditions(state: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({"self": 1}, ""),
+        ({"relation": 5}, "relation: should be a map"),
+        ({"relation": {"playr": 9}}, "did you mean 'player'?"),
+        ({"relation": {"player": "much"}}, "relation.player: should be a whole number, not 'much'"),
+        ({"mood": ["x"]}, "mood: should be text"),
+        ({"quests": {"hamer": "done"}}, "there is no quest 'hamer' (did you mean 'hammer'?)"),
+        ({"quests": {"hammer": "don"}}, "there is no stage 'don' (did you mean 'done'?)"),
+        ({"quests": "done"}, "quests: should be a map"),
+    ],
+    ids=str,
+)
+def test_no_variable_of_the_game_breaks_or_opens_conditions(state: dict[str, Any], told: str) -> None:
     world = _world()
+    assert any(told in part.why for part in world.preview("mara", "Hm?", state=state).trace.dropped)
     assert _parts(world, "mara", "the hammer?", quest="found", **state)["hammer"].is_in
     assert not _parts(world, "mara", "Any debt?", **state)["mara.secret.varn"].is_in
 
 
-async def test_a_second_search_leaves_the_rules_to_what_was_really_said() -> None:
+def test_a_game_may_set_feelings_and_they_hold_everywhere() -> None:
+    state: dict[str, Any] = {"relation": {"player": -9}, "mood": "gloomy"}
+    world = _world()
+    text = _text(world, "mara", "Hm?", **state)
+    assert "Your mood: gloomy." in text
+    assert "You do not trust Traveller." in text
+    world.set_state({"relation": {"player": 99}}, "mara")
+    assert "You owe Varn fifty coins." in _text(world, "mara", "Hm?")
+
+
+async def test_what_the_player_said_may_still_forbid_an_entry_of_the_last_sentence() -> None:
     rules = Rules(excluded_keys=("smith",), is_searchable=False)
     mine = LoreEntry("mine", "The mine is deep.", ("mine",), rules=rules, book=Book("b", scan_depth=2))
     near = LoreEntry("shaft", "The shaft is dark.", ("shaft",), rules=Rules(is_searchable=False), book=ONE)
@@ -305,7 +330,7 @@ async def test_a_second_search_leaves_the_rules_to_what_was_really_said() -> Non
     parts = {part.name: part for part in (*trace.parts, *trace.rest())}
     assert not parts["mine"].is_in
     assert "'smith'" in parts["mine"].why
-    assert not parts["shaft"].is_in
+    assert parts["shaft"].why == "in the NPC's last sentence: key 'shaft' was said"
 
 
 async def test_an_effect_begins_only_for_what_the_prompt_held() -> None:
