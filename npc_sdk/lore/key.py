@@ -113,7 +113,7 @@ def _told(exc: Exception) -> str:
 
 
 def encodable(text: str) -> str:
-    """The text with halves of characters replaced, which no pattern can run over."""
+    """The text with halves of characters replaced, over which neither a pattern nor a model can run."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

@@ -26,7 +26,8 @@ from npc_sdk.persona.yaml_reader import link_problem, read_text, read_yaml
 
 Found: TypeAlias = tuple[list[LoreEntry], list[ContentError]]
 
-# Rules that a search by words knows nothing of: it would bring in what they keep out.
+# Rules that a search by words knows nothing of: it would bring in what they keep out. Sticky, cooldown and delay are
+# not among them: they hold for an entry whatever finds it.
 _UNSEARCHED = ("secondary_keys", "excluded_keys", "always", "group", "delay_until_recursion")
 
 
@@ -73,12 +74,17 @@ def read_lore(
     return entries, [*problems, *_book_problems(entries)]
 
 
-def link_problems(entries: Sequence[LoreEntry], npc_ids: Iterable[str]) -> list[ContentError]:
-    """What only shows when everything has been read: ids given twice, NPCs that do not exist."""
-    return first_problems(_unlinked(entries, set(npc_ids)))
+def link_problems(
+    entries: Sequence[LoreEntry], npc_ids: Iterable[str], titles: Mapping[str, str] | None = None
+) -> list[ContentError]:
+    """What only shows when everything has been read: ids given twice, NPCs that do not exist.
+
+    titles lead from what NPCs are called to their ids.
+    """
+    return first_problems(_unlinked(entries, set(npc_ids), titles or {}))
 
 
-def _unlinked(entries: Sequence[LoreEntry], known: Set[str]) -> Iterator[ContentError]:
+def _unlinked(entries: Sequence[LoreEntry], known: Set[str], titles: Mapping[str, str]) -> Iterator[ContentError]:
     seen: dict[str, LoreEntry] = {}
     for entry in entries:
         first = seen.setdefault(entry.entry_id, entry)
@@ -86,7 +92,8 @@ def _unlinked(entries: Sequence[LoreEntry], known: Set[str]) -> Iterator[Content
             hint = f"first in {first.path.name}, line {first.line}; give one of them an 'id:'"
             yield mistake_at(entry, "id", "", f"the id {entry.entry_id!r} is given twice", hint)
         for name in sorted(entry.scope.npc_ids - known):
-            yield mistake_at(entry, "npcs", name, f"there is no NPC {name!r}", name_hint(name, known, "NPCs"))
+            hint = name_hint(name, known, "NPCs", titles)
+            yield mistake_at(entry, "npcs", name, f"there is no NPC {name!r}", hint)
 
 
 def _book_problems(entries: Sequence[LoreEntry]) -> Iterator[ContentError]:

@@ -10,7 +10,6 @@ from npc_sdk.lore.scan import Viewer
 from npc_sdk.messages import JsonValue
 from npc_sdk.persona.condition import holds as condition_holds
 
-
 Holds: TypeAlias = Callable[[str, Mapping[str, JsonValue]], tuple[bool, str]]
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npc_sdk.errors import ModelFormatError
+from npc_sdk.lore.key import encodable
 from npc_sdk.lore.lexical import Floats
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class SentenceModel:
         rows: dict[int, Floats] = {}
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
-            vectors = encode([self._recipe.passage_prompt + texts[at] for at in batch])
+            vectors = encode([encodable(self._recipe.passage_prompt + texts[at]) for at in batch])
             rows.update(zip(batch, vectors, strict=True))
             if on_done:
                 on_done(len(rows))
@@ -79,7 +80,7 @@ class SentenceModel:
 
     def query(self, text: str) -> Floats:
         """The vector of what somebody said. Shapes: (dimensions,)."""
-        vector: Floats = self._loaded()([self._recipe.query_prompt + text])[0]
+        vector: Floats = self._loaded()([encodable(self._recipe.query_prompt + text)])[0]
         return vector
 
     def _loaded(self) -> Callable[[Sequence[str]], Floats]:

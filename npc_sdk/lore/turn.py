@@ -58,9 +58,9 @@ class Turn:
         )
 
     def kept_out(self) -> Iterator[tuple[int, str]]:
-        """What a rule keeps out of this turn and why; what is switched off for good is left to the rest."""
+        """What a rule keeps out of this turn and why; what is switched off or was too much is left to the rest."""
         for index, why in self.refused.items():
-            if self.is_known(index) and self.entry(index).rules.is_enabled:
+            if index not in self._overlooked and self.is_known(index) and self.entry(index).rules.is_enabled:
                 yield index, why
 
     def voices(self) -> list[Voice]:

@@ -232,3 +232,11 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(SettingsError, match="cannot be written"):
         IndexStore(tmp_path / "file" / "cache")
+
+
+def test_an_index_that_another_process_removed_meanwhile_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = IndexStore(tmp_path)
+    monkeypatch.setattr(Path, "glob", lambda folder, _: iter([folder / "words-gone.npz"] * 9))
+    assert store.lexical(["mill"], "English", lambda: build_lexical([["mill"]])).passage_count == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,3 +40,18 @@ def test_it_says_what_each_scope_says(scopes: list[Scope], viewer: Viewer) -> No
 def test_entries_are_found_by_their_id() -> None:
     knowledge = Knowledge([LoreEntry("mill", "x"), LoreEntry("well", "x")])
     assert (knowledge.place_of("well"), knowledge.place_of("tower")) == (1, None)
+
+
+def test_very_many_conditions_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 1500  # more than the cache of lines holds
+    entries = [LoreEntry(f"e{n}", "x", scope=Scope(when=f"stage == {n}")) for n in range(count)]
+    knowledge = Knowledge(entries)
+    monkeypatch.setattr("npc_sdk.persona.condition.template_of", None)
+    known = knowledge.seen_by(Viewer("a", variables={"stage": 7}))
+    assert known.mask.nonzero()[0].tolist() == [7]
+    assert known.why_not(8) == "only when stage == 8"
+
+
+def test_a_condition_that_does_not_parse_lets_nobody_know() -> None:
+    known = Knowledge([LoreEntry("e", "x", scope=Scope(when="stage =="))]).seen_by(Viewer("a"))
+    assert known.why_not(0).startswith("only when stage ==: does not parse")

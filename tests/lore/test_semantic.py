@@ -205,3 +205,10 @@ def test_a_published_model_knows_what_is_alike() -> None:
     )
     assert mill @ fire > 0.4 > mill @ salt
     assert model.query("What does salt cost?") @ salt > 0.4
+
+
+@pytest.mark.parametrize("text", ["gold \ud800", "\x00", ""])
+def test_whatever_is_said_has_a_meaning(folder: Path, text: str) -> None:
+    model = SentenceModel(folder)
+    assert np.isfinite(model.query(text)).all()
+    assert model.passages([text]).shape == (1, DIMENSIONS)
