@@ -15,20 +15,23 @@ from types import MappingProxyType
 
 from npc_sdk.errors import ContentError, SettingsError
 from npc_sdk.lore.entry import Book, LoreEntry, Scope
+from npc_sdk.lore.entry_notes import entry_notes
 from npc_sdk.lore.language import Language
 from npc_sdk.lore.read import Found, link_problems, read_lore
 from npc_sdk.lore.scope_check import scope_notes, scope_problems
+from npc_sdk.lore.stray_file import LORE_FOLDER as LORE_FOLDER
+from npc_sdk.lore.stray_file import stray_notes
 from npc_sdk.messages import ToolSpec
 from npc_sdk.persona.cast_check import cast_problems
 from npc_sdk.persona.kind import KINDS_FOLDER, kind_paths
 from npc_sdk.persona.kind import WORLD_FOLDER as WORLD_FOLDER
 from npc_sdk.persona.load import PERSONA_FILE, WORLD_FILE, Reading, read_kind, read_persona, read_world_file
+from npc_sdk.persona.persona_notes import persona_notes, world_notes
 from npc_sdk.persona.problem import raise_if_any
 from npc_sdk.persona.schema import Persona, WorldFile
 from npc_sdk.persona.tool_check import source_notes, tool_problems
 from npc_sdk.persona.validate import problem_at
 
-LORE_FOLDER = "lore"
 TIMELINE = "timeline"
 
 _NPC_ID = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -74,7 +77,7 @@ def inspect_world(root: Path, tools: Sequence[ToolSpec] = ()) -> Inspection:
     if tools and world.value is not None:
         world = dataclasses.replace(world, value=world.value.with_tools(tools))
     entries, problems = inspect_shared(root / WORLD_FOLDER, world)
-    personas: dict[str, Persona] = {}
+    cast: dict[str, Reading[Persona]] = {}
     folders, wrong = cast_folders(root)
     problems += wrong
     npc_ids = [folder.name for folder in folders]
@@ -82,10 +85,10 @@ def inspect_world(root: Path, tools: Sequence[ToolSpec] = ()) -> Inspection:
         found, own, wrong = inspect_persona(folder, world, npc_ids)
         problems += wrong
         entries += own
-        if found.value is not None:
-            personas[folder.name] = found.value
-    problems += link_problems(entries, npc_ids)
-    return _linked(root, world, personas, tuple(entries), problems, len(folders))
+        cast[folder.name] = found
+    problems += link_problems(entries, npc_ids, _npc_titles(cast, world.value))
+    notes = stray_notes(root / WORLD_FOLDER, folders)
+    return _linked(root, world, cast, tuple(entries), problems, notes)
 
 
 def inspect_shared(folder: Path, world: Reading[WorldFile]) -> Found:
@@ -132,27 +135,40 @@ def inspect_persona(
     return found, entries, problems + wrong
 
 
+def _npc_titles(cast: Mapping[str, Reading[Persona]], world: WorldFile | None) -> dict[str, str]:
+    """The ids of characters by their names, and by what world.yaml says that these are called."""
+    called = {found.value.name: npc_id for npc_id, found in cast.items() if found.value is not None}
+    names = world.names if world is not None else {}
+    aliases = {alias: called[name] for name, of in names.items() if name in called for alias in of.aliases}
+    return {**aliases, **called}
+
+
 def _linked(
     root: Path,
     world: Reading[WorldFile],
-    personas: Mapping[str, Persona],
+    cast: Mapping[str, Reading[Persona]],
     entries: tuple[LoreEntry, ...],
     problems: Iterable[ContentError],
-    npc_count: int,
+    notes: Iterable[ContentError],
 ) -> Inspection:
     """Holds everything that was read against each other. A mistake in a kind shows in all who extend it: told once."""
-    notes = source_notes(world, personas.values())
+    personas = {npc_id: found.value for npc_id, found in cast.items() if found.value is not None}
+    notes = [*notes, *source_notes(world, personas.values()), *world_notes(world), *entry_notes(entries)]
+    notes += (note for found in cast.values() for note in persona_notes(found))
     problems = list(problems)
     if world.value is not None:
-        is_whole = len(personas) == npc_count
-        problems += scope_problems(entries, world.value, personas if is_whole else None)
+        problems += scope_problems(entries, world.value, personas if len(personas) == len(cast) else None)
         notes += scope_notes(entries, world.value)
         entries = tuple(_with_inner_places(entry, world.value) for entry in entries)
-    problems = list({str(problem): problem for problem in problems}.values())
+    problems, notes = _once(problems), _once(notes)
     content = None
     if not problems and world.value is not None:
-        content = WorldContent(world.value, MappingProxyType(dict(personas)), entries, root)
-    return Inspection(content, tuple(problems), npc_count, len(entries), tuple(notes))
+        content = WorldContent(world.value, MappingProxyType(personas), entries, root)
+    return Inspection(content, problems, len(cast), len(entries), notes)
+
+
+def _once(told: Iterable[ContentError]) -> tuple[ContentError, ...]:
+    return tuple({str(one): one for one in told}.values())
 
 
 def _with_inner_places(entry: LoreEntry, world: WorldFile) -> LoreEntry:

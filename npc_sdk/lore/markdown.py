@@ -6,32 +6,23 @@ lore/read.py. personas/README.md shows writers the form.
 
 from __future__ import annotations
 
-import itertools
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from npc_sdk.errors import ContentError
+from npc_sdk.lore.attribute import Line, attribute_line, looks_like, odd_sign
 from npc_sdk.lore.schema import MAX_ENTRIES, Head, LoreItem
 from npc_sdk.lore.sheet import Placed, Sheet, Spot, crowd_problems, empty_sheet, under_heading
 from npc_sdk.messages import JsonValue
-from npc_sdk.persona.problem import MAX_PROBLEMS, first_problems, name_hint
+from npc_sdk.persona.problem import MAX_PROBLEMS, first_problems, shown
+from npc_sdk.persona.slug import is_sign, slug
 from npc_sdk.persona.validate import validate
 from npc_sdk.persona.yaml_reader import Document, FieldPath, Place, parse_yaml
 
-_ATTRIBUTE = re.compile(r"^([a-z_]+):\s*(.*)$")
-_NAMES = tuple(name for name in LoreItem.model_fields if name != "text")
-_LISTS = frozenset({"keys", "secondary_keys", "excluded_keys", "group", "npcs", "factions", "places"})
-_TEXTS = frozenset({"id", "logic", "match", "always", "since", "until", "when", "source"})
-
-_MAX_ITEMS = 100  # that are looked at: more than any list may hold, of which the model tells
-
-# One item of a list: a pattern between slashes, which may hold commas, or all up to the next comma.
-_ITEM = re.compile(r"\s*(/(?:\\.|[^/\\])+/[A-Za-z]*(?=\s*(?:,|$))|[^,]*)")
-_NUMBER = re.compile(r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?")
-_WORDS = {"true": True, "false": False}
+_MISSET_HEADING = re.compile(r"\s*##(?!#)")
+_PLACE_HINT = "attributes stand right under the heading, in small letters: '{}: …'"
 
 
 @dataclass(slots=True)
@@ -44,9 +35,9 @@ class _Section:
     places: dict[FieldPath, Place] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
-    def document(self, path: Path) -> Document:
-        """The section as a document of its own, like one entry of a YAML file."""
-        values = {"id": f"{_book_id(path)}.{_slug(self.heading)}", **self.values, "text": " ".join(self.lines)}
+    def document(self, path: Path, name: str) -> Document:
+        """The section as a document of its own, like one entry of a YAML file. name is its own in the id."""
+        values = {"id": f"{_book_id(path)}.{name}", **self.values, "text": " ".join(self.lines)}
         return Document(path, values, {(): Place(self.line, 0), **self.places})
 
 
@@ -55,11 +46,12 @@ def read_page(text: str, path: Path) -> Sheet:
     lines = text.splitlines()
     start, sheet = _front_matter(lines, path)
     sections = _sections(lines, start, sheet)
-    documents = [section.document(path) for section in sections if section.lines]
+    told = [section for section in sections if section.lines]
+    documents = [section.document(path, name) for section, name in zip(told, _names(told), strict=True)]
     if crowded := list(crowd_problems([document.value for document in documents], path)):
         return empty_sheet(path, crowded)
     problems: list[ContentError] = []
-    for section, document in zip((section for section in sections if section.lines), documents, strict=True):
+    for section, document in zip(told, documents, strict=True):
         if len(problems) > MAX_PROBLEMS:
             break
         item, wrong = validate(document, LoreItem)
@@ -82,9 +74,12 @@ def _sections(lines: list[str], start: int, sheet: Sheet) -> list[_Section]:
             break
         if line.startswith("## "):
             sections.append(_Section(line[3:].strip(), number))
+            sheet.problems += _unread(line, number, sections[-1].heading, sheet.path)
         elif sections:
             sheet.problems += _add_line(sections[-1], line, number, sheet.path)
-        elif line.strip() and not line.startswith("# "):
+        elif line.startswith("# "):
+            sheet.problems += _unread(line, number, "", sheet.path)
+        elif line.strip():
             sheet.problems.append(_outside(sheet.path, number))
     if not sections and not sheet.problems:
         hint = "begin each with a line '## Heading'"
@@ -106,79 +101,72 @@ def _front_matter(lines: list[str], path: Path) -> tuple[int, Sheet]:
         document: Document = parse_yaml("\n" + "\n".join(lines[1:end]), path)
     except ContentError as problem:
         return end + 1, empty_sheet(path, [problem])
+    if document.value is None:  # nothing, or comments alone
+        return end + 1, empty_sheet(path, [])
     value, problems = validate(document, Head)
     return end + 1, Sheet(path, value or Head(), Spot(document), problems=problems)
 
 
 def _add_line(section: _Section, line: str, number: int, path: Path) -> list[ContentError]:
     """Enters a line into its section. Mutates: section."""
-    found = _ATTRIBUTE.match(line)
+    found = attribute_line(line)
     if found is None or section.lines:
+        if unread := _unread(line, number, section.heading, path):
+            return unread
         section.lines += [" ".join(line.split())] if line.strip() else []
         return []
-    name, told, hint = found[1], "", ""
-    if name not in _NAMES:
-        told, hint = f"unknown attribute {name!r}", name_hint(name, _NAMES, "attributes")
-    elif name in section.values:
-        told = f"the attribute {name!r} is given twice"
-    elif not found[2].strip():
-        told, hint = f"the attribute {name!r} has no value", "write one after the ':', or take the line out"
+    told, hint = found.fault()
+    if not told and found.name in section.values:
+        told = f"the attribute {found.name!r} is given twice"
     if told:
         return [ContentError(told, path=path, line=number, column=1, field=section.heading, hint=hint)]
-    _enter(section, name, found[2], number, found.start(2))
-    return []
+    return _enter(section, found, number, path)
 
 
-def _enter(section: _Section, name: str, text: str, number: int, column: int) -> None:
+def _enter(section: _Section, given: Line, number: int, path: Path) -> list[ContentError]:
     """Mutates: section."""
-    section.places[name,] = Place(number, 1)
-    if name not in _LISTS:
-        section.values[name] = _unquoted(text.strip()) if name in _TEXTS else _scalar(text.strip())
-        return
+    section.places[given.name,] = Place(number, 1)
+    if not given.is_list:
+        section.values[given.name] = given.value()
+        return []
     items: list[JsonValue] = []
-    for item, start in itertools.islice(_items(text), _MAX_ITEMS):
-        section.places[name, len(items)] = Place(number, column + start + 1)
-        items.append(item)
-    section.values[name] = items
+    problems: list[ContentError] = []
+    for item, column in given.items():
+        section.places[given.name, len(items)] = Place(number, column + 1)
+        if sign := odd_sign(item):
+            told, hint = f"{shown(item)} holds a {sign!r}", "write names and keys with commas between, and nothing else"
+            where = f"{section.heading}.{given.name}[{len(items)}]"
+            problems.append(ContentError(told, path=path, line=number, column=column + 1, field=where, hint=hint))
+        else:
+            items.append(item)
+    section.values[given.name] = items
+    return problems
 
 
-def _items(text: str) -> Iterator[tuple[str, int]]:
-    """The items of a comma-separated list, and where each begins."""
-    at = 0
-    while at <= len(text):
-        found = _ITEM.match(text, at)
-        assert found is not None, "the pattern takes any text, if only nothing of it"
-        if item := found[1].strip():
-            yield item, found.start(1)
-        comma = text.find(",", found.end())
-        at = comma + 1 if comma >= 0 else len(text) + 1
+def _unread(line: str, number: int, heading: str, path: Path) -> list[ContentError]:
+    """Lines that would be told as text, but look like an attribute or a heading; what they bound would be lost."""
+    name, at = looks_like(line)
+    told, hint = f"this {name!r} is not read as an attribute", _PLACE_HINT.format(name)
+    if not name and not line.startswith("## ") and (found := _MISSET_HEADING.match(line)):
+        told, hint, at = "this heading begins no entry", "write '## Heading' at the beginning of the line", found.end()
+    elif not name:
+        return []
+    return [ContentError(told, path=path, line=number, column=at + 1, field=heading, hint=hint)]
 
 
-def _scalar(text: str) -> JsonValue:
-    """A word for yes or no, a number, or the text as it is, of which the model will tell."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if found := _NUMBER.fullmatch(text):
-        return float(text) if found[1] else int(text)
-    return text
-
-
-def _unquoted(text: str) -> str:
-    """Quotes around the whole are YAML's habit; a condition in them would be a text that always holds."""
-    for quote in "\"'":
-        if len(text) > 1 and text[0] == text[-1] == quote and quote not in text[1:-1]:
-            return text[1:-1]
-    return text
+def _names(sections: list[_Section]) -> Iterator[str]:
+    """What the ids end with: the heading, or where that has no letter, a number."""
+    nameless = 0
+    for section in sections:
+        name = slug(section.heading)
+        nameless += not name
+        yield name or ("entry" if nameless == 1 else f"entry-{nameless}")
 
 
 def _book_id(path: Path) -> str:
     """A file's name as ids begin with it."""
-    return re.sub(r"[^a-z0-9_.-]+", "-", path.stem.lower()).strip("-._") or "lore"
-
-
-def _slug(heading: str) -> str:
-    plain = unicodedata.normalize("NFKD", heading).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "entry"
+    signs = (sign if sign in "_.-" or is_sign(sign) else " " for sign in path.stem.lower())
+    return "-".join("".join(signs).split()).strip("-._") or "lore"
 
 
 def _empty_sections(sections: list[_Section], path: Path) -> Iterator[ContentError]:

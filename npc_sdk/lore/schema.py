@@ -11,10 +11,11 @@ from typing import Annotated, TypeVar, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from npc_sdk.lore.entry import Always, KeyMatch, Logic
-from npc_sdk.persona.authored import Authored, Faction, Line, NpcId, PlaceId, Short
+from npc_sdk.persona.authored import Authored, Line, Reference, Short
 from npc_sdk.persona.calendar import DateText
 from npc_sdk.persona.fault import Fault, refuse_faults
 from npc_sdk.persona.problem import name_hint, shown
+from npc_sdk.persona.slug import is_sign
 from npc_sdk.persona.when import Condition
 
 MAX_ENTRIES = 10_000  # of one file
@@ -70,11 +71,13 @@ def _id_in_words(value: object) -> object:
 
 
 def _is_id(value: str) -> bool:
-    plain = value.replace("_", "a").replace(".", "a").replace("-", "a")
-    return value[0].isalnum() and plain.isascii() and plain.isalnum() and value == value.lower()
+    return value[0].isalnum() and value == value.lower() and all(sign in "_.-" or is_sign(sign) for sign in value)
 
 
-EntryId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,95}$"), BeforeValidator(_id_in_words)]
+# Letters of any script; of ASCII only small ones, digits and a few signs.
+EntryId = Annotated[
+    str, Field(pattern=r"^[^\x00-/:-`{-\x7f][^\x00-,/:-^`{-\x7f]{0,95}$"), BeforeValidator(_id_in_words)
+]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
 Keys = Annotated[tuple[Key, ...], Field(max_length=64), AfterValidator(_no_doubles)]
 Groups = Annotated[
@@ -142,13 +145,13 @@ class Attributes(Authored):
     always: Annotated[Always, BeforeValidator(_known_switch), WithJsonSchema({"enum": list(_SWITCHES)})] = Field(
         default="", description="activate: in whatever is said. dont_activate: never in, as a draft."
     )
-    npcs: Annotated[tuple[NpcId, ...], Field(max_length=64)] = Field(
+    npcs: Annotated[tuple[Reference, ...], Field(max_length=64)] = Field(
         default=(), description="Who knows it; nobody named means everybody."
     )
-    factions: Annotated[tuple[Faction, ...], Field(max_length=64)] = Field(
+    factions: Annotated[tuple[Reference, ...], Field(max_length=64)] = Field(
         default=(), description="Which factions know it: of those in world.yaml."
     )
-    places: Annotated[tuple[PlaceId, ...], Field(max_length=64)] = Field(
+    places: Annotated[tuple[Reference, ...], Field(max_length=64)] = Field(
         default=(), description="Where it is known: places of world.yaml."
     )
     since: DateText = Field(default="", description="The first day on which it is so, in the world's calendar.")

@@ -57,17 +57,21 @@ class _Check:
         return self.seen[scope]
 
     def _name_faults(self, scope: Scope) -> Iterator[Fault]:
-        tables = (("faction", scope.factions, self.world.factions), ("place", scope.places, self.world.places))
-        for what, named, known in tables:
-            for name in sorted(named - set(known)):
-                yield Fault((f"{what}s", name), f"the world has no {what} {name!r}", name_hint(name, known, f"{what}s"))
+        world = self.world
+        for what, named, known, titles in (
+            ("faction", scope.factions, set(world.factions), world.faction_titles),
+            ("place", scope.places, set(world.places), world.place_titles),
+        ):
+            for name in sorted(named - known):
+                hint = name_hint(name, known, f"{what}s", titles)
+                yield Fault((f"{what}s", name), f"the world has no {what} {name!r}", hint)
 
     def _proofs(self, scope: Scope) -> Iterator[Fault]:
         if scope.since is not None and scope.until is not None and scope.since > scope.until:
             bounds = f"since {self._day(scope.since)}, until {self._day(scope.until)}"
             yield Fault(("since",), f"nobody can ever know this: {bounds}")
-        if self.personas is None or scope.npc_ids - set(self.personas):
-            return  # an unknown NPC is told by lore/read.py
+        if not self.personas or scope.npc_ids - set(self.personas):
+            return  # that there is no character, or not this one, is told once elsewhere
         knowing = {npc_id: persona for npc_id, persona in self.personas.items() if _may_know(npc_id, persona, scope)}
         if not knowing:
             yield self._nobody(scope)

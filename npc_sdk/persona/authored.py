@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+_ID = r"^[a-z][a-z0-9_]{0,47}$"
 
 Line = Annotated[str, Field(min_length=1, max_length=2000)]
 Short = Annotated[str, Field(min_length=1, max_length=60)]
-NpcId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+NpcId = Annotated[str, Field(pattern=_ID)]
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 
 PlaceId: TypeAlias = NpcId
 Faction: TypeAlias = NpcId
+# An id of the cast or the world where it is referred to: held against them later, so that a title or an alias in its
+# place is answered with the id that is meant.
+Reference = Annotated[str, Field(min_length=1, max_length=120), WithJsonSchema({"type": "string", "pattern": _ID})]
 Happening: TypeAlias = ToolName  # a tool of the NPC's that the game accepted, or an event that it reports
 
 

@@ -43,6 +43,7 @@ def asked(personas: Iterable[Persona], world: WorldFile) -> Asked:
     return Asked(
         quests=world.quests,
         relations=frozenset(other for persona in cast for other in persona.relationships),
+        places=frozenset(world.place_titles),
         moods=frozenset(name for persona in cast if persona.mood for name in persona.mood.names),
         date=date,
     )
@@ -51,10 +52,10 @@ def asked(personas: Iterable[Persona], world: WorldFile) -> Asked:
 def _name_faults(persona: Persona, world: WorldFile) -> Iterator[Fault]:
     for index, faction in enumerate(persona.factions):
         if faction not in world.factions:
-            hint = name_hint(faction, world.factions, "factions")
+            hint = name_hint(faction, world.factions, "factions", world.faction_titles)
             yield Fault(("factions", index), f"the world has no faction {faction!r}", hint)
     if persona.home and persona.home not in world.places:
-        hint = name_hint(persona.home, world.places, "places")
+        hint = name_hint(persona.home, world.places, "places", world.place_titles)
         yield Fault(("home",), f"the world has no place {persona.home!r}", hint)
 
 

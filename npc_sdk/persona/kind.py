@@ -7,13 +7,13 @@ persona but the names of its keys. Called by persona/load.py.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from npc_sdk.errors import ContentError
 from npc_sdk.messages import JsonValue
-from npc_sdk.persona.problem import name_hint, shown
+from npc_sdk.persona.problem import meant_hint, name_hint, shown
 from npc_sdk.persona.validate import problem_at
 from npc_sdk.persona.yaml_reader import Document, FieldPath, Place, field_name, link_problem, read_yaml
 
@@ -108,9 +108,15 @@ def _kept_lists(own: Document) -> tuple[frozenset[FieldPath], list[ContentError]
         if isinstance(name, str) and name in lists:
             kept.add(lists[name])
         elif isinstance(name, str):
-            hint = name_hint(name, lists, "lists of this file")
+            hint = meant_hint(name, lists) or _nameable(name, lists)
             wrong.append(problem_at(own, (REPLACES, index), f"{shown(name)} is no list of this file", hint))
     return frozenset(kept), wrong
+
+
+def _nameable(name: str, lists: Collection[str]) -> str:
+    """What 'replaces' can name."""
+    there = f"it can name the lists of this file: {', '.join(lists)}" if lists else "it names lists of this file alone"
+    return f"{there}; write '{name}:' here too, with what shall stand in place of the kind's"
 
 
 def _lists(value: JsonValue, where: FieldPath) -> Iterator[FieldPath]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import Field
 
-from npc_sdk.persona.authored import Authored, PlaceId, Short
+from npc_sdk.persona.authored import Authored, Reference, Short
 from npc_sdk.persona.fault import Fault
 from npc_sdk.persona.problem import name_hint
 
@@ -19,7 +19,7 @@ class WorldPlace(Authored):
 
     name: Short = Field(description='What people call it: "the forge".')
     aliases: tuple[Short, ...] = Field(default=(), max_length=16, description="Other names, which count as this one.")
-    within: PlaceId | None = Field(default=None, description="The place that it is a part of.")
+    within: Reference | None = Field(default=None, description="The place that it is a part of.")
 
 
 def place_faults(places: Mapping[str, WorldPlace]) -> Iterator[Fault]:
@@ -27,9 +27,8 @@ def place_faults(places: Mapping[str, WorldPlace]) -> Iterator[Fault]:
     named: dict[str, str] = {}
     for place_id, place in places.items():
         if place.within is not None and place.within not in places:
-            yield Fault(
-                (place_id, "within"), f"there is no place {place.within!r}", name_hint(place.within, places, "places")
-            )
+            hint = name_hint(place.within, places, "places", place_titles(places))
+            yield Fault((place_id, "within"), f"there is no place {place.within!r}", hint)
         elif place_id in around(place_id, places):
             yield Fault((place_id, "within"), f"{place_id!r} would lie within itself")
         for where, name in _names(place_id, place):
@@ -61,6 +60,11 @@ def place_called(name: str, places: Mapping[str, WorldPlace]) -> str:
         if meant in {one.casefold() for _, one in _names(place_id, place)}:
             return place_id
     return ""
+
+
+def place_titles(places: Mapping[str, WorldPlace]) -> dict[str, str]:
+    """The ids of places by all that they can be called."""
+    return {name: place_id for place_id, place in places.items() for _, name in _names(place_id, place)}
 
 
 def _names(place_id: str, place: WorldPlace) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from yaml.error import Mark, YAMLError
@@ -42,17 +42,23 @@ def raise_if_any(problems: Sequence[ContentError]) -> None:
         raise ContentProblems(sorted(problems, key=lambda problem: (str(problem.path), problem.line, problem.column)))
 
 
-def name_hint(wrong: str, known: Iterable[str], what: str = "names") -> str:
-    """What the writer probably meant, or what there is to choose from."""
+def name_hint(wrong: str, known: Iterable[str], what: str = "names", titles: Mapping[str, str] | None = None) -> str:
+    """What the writer probably meant, or what there is to choose from. titles lead from other names to known ones."""
     names = sorted(known)
-    folded = {name.lower(): name for name in reversed(names)}
-    near = difflib.get_close_matches(wrong.lower(), folded, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {folded[near[0]]!r}?"
+    if meant := meant_hint(wrong, names, titles):
+        return meant
     if not names:
         return f"there are no {what}"
     rest = ", …" if len(names) > _SHOWN else ""
     return f"known {what}: {', '.join(names[:_SHOWN])}{rest}"
+
+
+def meant_hint(wrong: str, known: Iterable[str], titles: Mapping[str, str] | None = None) -> str:
+    """The name that the writer probably meant; empty where none comes near."""
+    names = sorted(known, reverse=True)
+    folded = {title.lower(): name for title, name in (titles or {}).items()} | {name.lower(): name for name in names}
+    near = difflib.get_close_matches(wrong.lower(), folded, n=1, cutoff=0.6)
+    return f"did you mean {folded[near[0]]!r}?" if near else ""
 
 
 def first_problems(problems: Iterable[ContentError]) -> list[ContentError]:

@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from npc_sdk.persona.authored import Authored, Faction, Line, NpcId, PlaceId, Short, ToolName
+from npc_sdk.persona.authored import Authored, Line, NpcId, Reference, Short, ToolName
 from npc_sdk.persona.fault import Fault, refuse_faults
 from npc_sdk.persona.greeting import Greeting
 from npc_sdk.persona.mood import Mood, Relationship
@@ -82,10 +82,10 @@ class Persona(Authored):
         description="Lines about the moment, filled from the game's state: \"You hold: {{ holds | join(', ') }}.\""
         " A line whose variables the game has not set is left out.",
     )
-    factions: tuple[Faction, ...] = Field(
+    factions: tuple[Reference, ...] = Field(
         default=(), max_length=32, description="Groups of world.yaml that it belongs to, and whose lore it knows."
     )
-    home: PlaceId = Field(
+    home: Reference = Field(
         default="", description="The place of world.yaml where it is while the game has not set the variable place."
     )
     mood: Mood | None = Field(default=None, description="How it feels, and what changes that.")
@@ -117,13 +117,16 @@ class Persona(Authored):
     )
 
     @model_validator(mode="after")
-    def _secrets_have_their_own_ids(self) -> Self:
+    def _secrets_are_whole(self) -> Self:
         refuse_faults(self._secret_faults())
         return self
 
     def _secret_faults(self) -> Iterator[Fault]:
         seen: dict[str, int] = {}
         for index, secret in enumerate(self.secrets):
+            if isinstance(secret, Secret) and secret.hint and not secret.when:
+                told = "the hint is only told where there is a 'when'"
+                yield Fault(("secrets", index, "hint"), told, "add one, or take the hint out")
             if isinstance(secret, Secret) and seen.setdefault(secret.id, index) != index:
                 told = f"the id {secret.id!r} is given twice"
                 yield Fault(("secrets", index, "id"), told, f"first in secrets[{seen[secret.id]}]")

@@ -5,13 +5,13 @@ Knows no calendar: persona/world_file.py holds dates against it. lore/content.py
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from pydantic import Field
 
-from npc_sdk.persona.authored import Authored, Faction, Line, NpcId, PlaceId, Short
+from npc_sdk.persona.authored import Authored, Line, Reference, Short
 from npc_sdk.persona.calendar import DateText
+from npc_sdk.persona.slug import slug
 from npc_sdk.persona.when import Condition
 
 _SLUG_WORDS = 6
@@ -28,16 +28,15 @@ class TimelineEntry(Authored):
     keys: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(
         default=(), max_length=32, description="Words and phrases that bring it in when they are said."
     )
-    npcs: tuple[NpcId, ...] = Field(default=(), max_length=64, description="Who knows it; nobody named: everybody.")
-    factions: tuple[Faction, ...] = Field(default=(), max_length=64, description="Whose members know it.")
-    places: tuple[PlaceId, ...] = Field(default=(), max_length=64, description="Where it is known.")
+    npcs: tuple[Reference, ...] = Field(default=(), max_length=64, description="Who knows it; nobody named: everybody.")
+    factions: tuple[Reference, ...] = Field(default=(), max_length=64, description="Whose members know it.")
+    places: tuple[Reference, ...] = Field(default=(), max_length=64, description="Where it is known.")
     when: Condition = Field(default="", description="Known only while this holds of the game's state.")
 
     @property
     def slug(self) -> str:
         """Its id within the timeline."""
-        words = re.findall(r"[a-z0-9]+", self.text.lower())[:_SLUG_WORDS]
-        return self.id or "-".join(words)[:60] or "entry"
+        return self.id or slug(self.text, _SLUG_WORDS) or "entry"
 
 
 class ProperName(Authored):

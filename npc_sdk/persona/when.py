@@ -1,4 +1,4 @@
-"""What conditions may ask for in a world: quests and their stages, relationships, moods, names of the calendar.
+"""What conditions may ask for in a world: quests and stages, relationships, moods, places, names of the calendar.
 
 Says what is misspelt, and whether a condition can hold at all. Called by persona/cast_check.py and lore/scope_check.py;
 whether one holds at a moment is persona/condition.py's.
@@ -15,9 +15,10 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, Field
 
 from npc_sdk.messages import JsonValue
+from npc_sdk.persona.comparison import bare_names, whole_texts
 from npc_sdk.persona.condition import MAX_CHARS, check_condition, compared_texts, holds, looked_up
 from npc_sdk.persona.fault import Fault, refuse_faults
-from npc_sdk.persona.problem import name_hint, shown
+from npc_sdk.persona.problem import meant_hint, name_hint, shown
 from npc_sdk.persona.sandbox import LineError
 
 RELATION = range(-10, 11)
@@ -38,12 +39,14 @@ Condition = Annotated[str, Field(max_length=MAX_CHARS), AfterValidator(_refuse_w
 class Asked:
     """What a condition can ask for by fixed names: quests with their stages, whom relation names, moods, date's parts.
 
-    date has the names that a part can be, none for a number; it is empty where the world has no calendar.
+    date has the names that a part can be, none for a number; it is empty where the world has no calendar. places are
+    ids, names and aliases: a game may report any of them.
     """
 
     quests: Mapping[str, Sequence[str]] = field(default_factory=dict)
     relations: frozenset[str] = frozenset()
     moods: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
     date: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -54,17 +57,33 @@ def condition_faults(text: str, asked: Asked | None = None) -> Iterator[Fault]:
     except LineError as exc:
         yield Fault((), f"{shown(text)}: {str(exc).removesuffix('.')}", _HINT)
         return
-    if asked is not None:
-        found = [*_name_faults(text, asked), *_text_faults(text, asked)]
+    if bare := [*_bare_faults(text)]:
+        yield from bare
+    elif asked is not None:
+        found = [*_name_faults(text, asked), *_text_faults(text, asked), *_place_faults(text, asked)]
         yield from found
         if not found and _never_holds(text, asked):
             yield Fault((), f"{shown(text)} can never hold")
 
 
-_NONE = {
-    "quests": "declare them under 'quests:' of world.yaml",
-    "relation": "an NPC who can know this has one under its 'relationships:'",
-}
+_NONE = {"quests": "declare them under 'quests:' of world.yaml"}
+_ADD_RELATION = "add it under 'relationships:' of an NPC who can know this"
+_STATE = frozenset({"quests", "relation", "date", "mood", "place", "player"})
+
+
+def _bare_faults(text: str) -> Iterator[Fault]:
+    """Words without quotes, where only a text can be meant."""
+    for path, name in dict.fromkeys(bare_names(text)):
+        if (path in {"mood", "place"} or path.startswith("quests.")) and name not in _STATE:
+            yield Fault((), f"{path} is held against {name}, which is read as a variable", f"put {name!r} in quotes")
+
+
+def _place_faults(text: str, asked: Asked) -> Iterator[Fault]:
+    """Places by no name that they have; like the game's own words, a name may have capitals or not."""
+    folded = {name.casefold() for name in asked.places}
+    for path, value in dict.fromkeys(whole_texts(text)):
+        if path == "place" and folded and " ".join(value.casefold().split()) not in folded:
+            yield Fault((), f"there is no place {value!r}", name_hint(value, asked.places, "places"))
 
 
 def _name_faults(text: str, asked: Asked) -> Iterator[Fault]:
@@ -76,6 +95,8 @@ def _name_faults(text: str, asked: Asked) -> Iterator[Fault]:
         names = known.get(root, ())
         if name and root in known and name not in names and (root != "date" or names):
             hint = name_hint(name, names, f"{what[root]}s") if names else _NONE.get(root, "")
+            if root == "relation":
+                hint = meant_hint(name, names) or _ADD_RELATION
             yield Fault((), f"{path}: there is no {what[root]} {name!r}", hint)
 
 

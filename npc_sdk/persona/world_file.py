@@ -15,7 +15,7 @@ from npc_sdk.messages import ToolSpec
 from npc_sdk.persona.authored import Authored, Faction, Happening, Line, PlaceId, Short, ToolName
 from npc_sdk.persona.calendar import Calendar, DateError
 from npc_sdk.persona.fault import Fault, refuse_faults
-from npc_sdk.persona.place import WorldPlace, place_called, place_faults, with_inner
+from npc_sdk.persona.place import WorldPlace, place_called, place_faults, place_titles, with_inner
 from npc_sdk.persona.problem import name_hint
 from npc_sdk.persona.timeline import LoreDefaults, ProperName, TimelineEntry
 from npc_sdk.persona.tool import Tool
@@ -78,6 +78,16 @@ class WorldFile(Authored):
     def place_id(self, told: str) -> str:
         """The place that a game means by an id, a name or an alias; empty where there is none."""
         return place_called(told, self.places)
+
+    @property
+    def place_titles(self) -> dict[str, str]:
+        """The ids of places by their ids, names and aliases."""
+        return place_titles(self.places)
+
+    @property
+    def faction_titles(self) -> dict[str, str]:
+        """The ids of factions by what they are called."""
+        return {title: faction for faction, title in self.factions.items()}
 
     def with_inner_places(self, place_ids: Iterable[str]) -> frozenset[str]:
         """These places and all that lie in them."""

@@ -76,6 +76,25 @@ PERSONA_MISTAKES = [
         "4:28: secrets[0].when: \"quests.hammer = 'done'\": does not parse: expected token ')', got '=' " + EQUALS,
     ),
     (
+        'secrets: [{id: a, text: b, when: "quests.hammer == done"}]',
+        "4:28: secrets[0].when: quests.hammer is held against done, which is read as a variable (put 'done' in quotes)",
+    ),
+    (
+        "secrets: [{id: a, text: b, when: \"place == 'mil'\"}]",
+        "4:28: secrets[0].when: there is no place 'mil' (did you mean 'mill'?)",
+    ),
+    (
+        "secrets: [{id: a, text: b, when: relation.player > 2}]",
+        "4:28: secrets[0].when: relation.player: there is no relationship 'player'"
+        " (add it under 'relationships:' of an NPC who can know this)",
+    ),
+    ("home: the mill", "4:1: home: the world has no place 'the mill' (did you mean 'mill'?)"),
+    (
+        "extends: villager\nreplaces: [taboos]",
+        "5:12: replaces[0]: 'taboos' is no list of this file (it names lists of this file alone; write 'taboos:' here"
+        " too, with what shall stand in place of the kind's)",
+    ),
+    (
         "situation: [\"{{ holds | jion(', ') }}\"]",
         "4:13: situation[0]: \"{{ holds | jion(', ') }}\": does not parse: No filter named 'jion'"
         " (did you mean 'join'?)",
@@ -109,6 +128,11 @@ WORLD_MISTAKES = [
 ]
 PAGE_MISTAKES = [
     ("## A\nkey: mill\nText.", "2:1: A: unknown attribute 'key' (did you mean 'keys'?)"),
+    ("## A\nNpcs: ada\nText.",
+     "2:1: A: this 'npcs' is not read as an attribute"
+     " (attributes stand right under the heading, in small letters: 'npcs: …')"),
+    ("## A\nkeys: mill; wheel\nText.",
+     "2:7: A.keys[0]: 'mill; wheel' holds a ';' (write names and keys with commas between, and nothing else)"),
     ("## A\nprobability: 150\nText.", "2:1: A.probability: should be 100 or less, not 150"),
     ("## A\nlogic: and_al\nText.", "2:1: A.logic: there is no logic 'and_al' (did you mean 'and_all'?)"),
     ("## A\nsince: 3 Thw 10\nText.", "2:1: A.since: there is no month 'Thw' (did you mean 'Thaw'?)"),
@@ -136,6 +160,7 @@ PLACED = [
 # What only shows when all has been read is told at the heading of its entry, or of the file.
 LINKED = [
     ("world/lore/places.md", "## A\nnpcs: adda\nText.", "there is no NPC 'adda' (did you mean 'ada'?)"),
+    ("world/lore/places.md", "## A\nnpcs: Ada\nText.", "there is no NPC 'Ada' (did you mean 'ada'?)"),
     ("world/lore/places.md", "## A\nplaces: mil\nText.", "the world has no place 'mil' (did you mean 'mill'?)"),
     ("world/lore/places.md", "## A\nfactions: watch\nText.", "nobody can ever know this: no NPC is of 'watch'"),
     ("world/lore/places.md", "## A\nT.\n## A\nT.", "the id 'places.a' is given twice (first in places.md, line 1;"),

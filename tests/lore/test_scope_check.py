@@ -19,6 +19,7 @@ factions: {watch: the village watch, thieves: the guild}
 quests: {hammer: [not given, given, done]}
 events: [insulted]
 calendar: {months: {Thaw: 30, Harvest: 30}, today: 12 Harvest 200}
+names: {Bob: {aliases: [the smith]}}
 """
 HEAD = "role: a villager\nvoice: {style: calm}\n"
 ADA = f"name: Ada\n{HEAD}factions: [watch]\nhome: forge\ntools: [wave]\n"
@@ -48,6 +49,15 @@ def _told(root: Path, found: Inspection | None = None) -> list[str]:
     [
         pytest.param("npcs: adda", "4:7", "there is no NPC 'adda' (did you mean 'ada'?)", id="npc"),
         pytest.param("factions: wach", "4:11", "the world has no faction 'wach' (did you mean 'watch'?)", id="faction"),
+        pytest.param("npcs: Ada", "4:7", "there is no NPC 'Ada' (did you mean 'ada'?)", id="an npc's name"),
+        pytest.param(
+            "npcs: the smith", "4:7", "there is no NPC 'the smith' (did you mean 'bob'?)", id="an npc's alias"
+        ),
+        pytest.param("factions: the guild", "4:11", "no faction 'the guild' (did you mean 'thieves'?)", id="a title"),
+        pytest.param("places: Alderwick", "4:9", "no place 'Alderwick' (did you mean 'village'?)", id="a place's name"),
+        pytest.param(
+            "when: place == 'Forje'", "4:1", "when: there is no place 'Forje' (did you mean", id="asked place"
+        ),
         pytest.param("places: forg", "4:9", "the world has no place 'forg' (did you mean 'forge'?)", id="place"),
         pytest.param(
             "when: quests.hamer == 'done'", "4:1", "when: quests.hamer: there is no quest 'hamer'", id="quest"
@@ -105,6 +115,15 @@ def test_a_scope_that_can_be_is_taken(root: Path, attributes: str) -> None:
     assert _told(root) == []
 
 
+def test_of_a_world_without_characters_nothing_is_proved(root: Path) -> None:
+    for name in ("ada", "bob"):
+        (root / name / "persona.yaml").unlink()
+        (root / name).rmdir()
+    _write(root / "world/lore/a.md", "## A\nfactions: watch\nA.\n\n## B\nwhen: relation.player > 3\nB.\n")
+    (problem,) = _told(root)
+    assert "the folder holds no character" in problem
+
+
 def test_an_npcs_own_lore_for_a_faction_of_others_is_told(root: Path) -> None:
     _write(root / "bob/lore/own.md", "## Gold\nfactions: watch\nGold lies there.\n")
     (problem,) = _told(root)
@@ -153,7 +172,7 @@ def test_the_timeline_is_lore_since_its_days(root: Path) -> None:
         "timeline.the-flood-took-six-houses", "The flood took six houses.", ("flood",)
     )  # fmt: skip
     assert (flood.day, flood.scope.since, flood.scope.places) == (188 * 60, 188 * 60, {"village", "forge"})
-    assert (flood.book.name, flood.path, flood.line) == ("timeline", root / "world/world.yaml", 12)
+    assert (flood.book.name, flood.path, flood.line) == ("timeline", root / "world/world.yaml", 13)
     assert (feast.entry_id, feast.scope.npc_ids, feast.scope.when) == (
         "timeline.feast", frozenset({"ada"}), "quests.hammer == 'done'"
     )  # fmt: skip
@@ -162,14 +181,16 @@ def test_the_timeline_is_lore_since_its_days(root: Path) -> None:
 def test_a_scope_of_the_timeline_is_proved_too(root: Path) -> None:
     _write(root / "world/world.yaml", WORLD + TIMELINE.replace("village]", "vilage]").replace("'done'", "'don'"))
     told = _told(root)
-    assert "world/world.yaml:12:82: timeline.the-flood-took-six-houses: the world has no place 'vilage'" in told[0]
-    assert "world/world.yaml:13:73: timeline.feast: when: quests.hammer is never 'don'" in told[1]
+    assert "world/world.yaml:13:82: timeline.the-flood-took-six-houses: the world has no place 'vilage'" in told[0]
+    assert "world/world.yaml:14:73: timeline.feast: when: quests.hammer is never 'don'" in told[1]
 
 
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
         pytest.param("factions: [wach]", "factions[0]: the world has no faction 'wach' (did you mean", id="faction"),
+        pytest.param("home: alderwick", "no place 'alderwick' (did you mean 'village'?)", id="home by its name"),
+        pytest.param("factions: [the guild]", "no faction 'the guild' (did you mean 'thieves'?)", id="title"),
         pytest.param("home: forg", "home: the world has no place 'forg' (did you mean 'forge'?)", id="home"),
         pytest.param(
             "mood: {moves: {wawe: angry}}",
@@ -191,7 +212,7 @@ def test_a_scope_of_the_timeline_is_proved_too(root: Path) -> None:
         ),
         pytest.param(
             "secrets: [{id: a, text: b, when: relation.player > 3}]",
-            "secrets[0].when: relation.player: there is no relationship 'player'",
+            "secrets[0].when: relation.player: there is no relationship 'player' (add it under 'relationships:' of",
             id="no relationship",
         ),
         pytest.param(
@@ -227,7 +248,7 @@ def test_an_unused_kind_is_checked_too(root: Path) -> None:
 def test_an_unknown_language_of_the_world_is_told(root: Path) -> None:
     _write(root / "world/world.yaml", WORLD + "language: Germen\n")
     (problem,) = _told(root)
-    assert "world/world.yaml:11:1: language: there is no language 'Germen' (did you mean 'German'?)" in problem
+    assert "world/world.yaml:12:1: language: there is no language 'Germen' (did you mean 'German'?)" in problem
 
 
 @pytest.mark.parametrize(

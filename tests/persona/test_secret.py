@@ -128,7 +128,12 @@ def test_the_first_greeting_that_fits_is_said(
         pytest.param("greeting: ['{{ a | jion }}']", "greeting[0]: '{{ a | jion }}': does not parse", id="filter"),
         pytest.param("greeting: '{{ a }'", "4:1: greeting: '{{ a }': does not parse", id="brace"),
         pytest.param("taboos: the king", "taboos: should be a list, not 'the king'", id="taboos"),
-        pytest.param("factions: [The Watch]", "factions[0]: should be one word of letters", id="faction"),
+        pytest.param("factions: [12]", "factions[0]: should be text, not 12", id="faction"),
+        pytest.param(
+            "secrets: [{id: a, text: b, hint: c}]",
+            "4:28: secrets[0].hint: the hint is only told where there is a 'when' (add one, or take the hint out)",
+            id="hint without a condition",
+        ),
     ],
 )
 def test_a_mistake_is_told(tmp_path: Path, keys: str, told: str) -> None:

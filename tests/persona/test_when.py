@@ -11,6 +11,7 @@ ASKED = Asked(
     quests={"hammer": ("not given", "given", "done"), "the long way": ("begun",)},
     relations=frozenset({"player", "pip"}),
     moods=frozenset({"angry", "calm"}),
+    places=frozenset({"inn", "the Gilded Goose", "the Goose", "mill"}),
     date={"day": (), "year": (), "month": ("Thaw", "Harvest"), "weekday": ("Monday",)},
 )
 
@@ -25,7 +26,11 @@ ASKED = Asked(
         "not quests.hammer is defined",
         "date.month == 'Thaw' and date.day > 3",
         "player_coins > 3",
-        "place == 'anywhere'",
+        "place == 'inn' or place == 'The  gilded goose'",
+        "place in ['mill', 'the Goose']",
+        "'goose' in place",
+        "place in safe_places and quests.hammer is defined",
+        "holds == wanted and mood != 'calm'",
         "weather != 'rain' and 'apple' in holds",
         "relation.player > relation.pip",
         "player == 'Tom'",
@@ -48,6 +53,21 @@ def test_a_right_condition_has_no_fault(text: str) -> None:
         pytest.param("quests.hammer in ['given', 'lost']", "quests.hammer is never 'lost'", id="stage of several"),
         pytest.param("'gven' == quests.hammer", "quests.hammer is never 'gven'", id="the other way round"),
         pytest.param("relation.playr > 3", "there is no relationship 'playr' (did you mean 'player'?)", id="relation"),
+        pytest.param(
+            "quests.hammer == done",
+            "quests.hammer is held against done, which is read as a variable (put 'done' in quotes)",
+            id="stage without quotes",
+        ),
+        pytest.param("quests['the long way'] != begun", "put 'begun' in quotes", id="stage of two words"),
+        pytest.param("mood in [angry, 'calm']", "mood is held against angry", id="mood without quotes"),
+        pytest.param("inn == place", "place is held against inn", id="place without quotes"),
+        pytest.param("place == 'Innn'", "there is no place 'Innn' (did you mean 'inn'?)", id="place"),
+        pytest.param("place in ['mill', 'moon']", "there is no place 'moon' (known places: inn, mill,", id="one place"),
+        pytest.param(
+            "relation.zed > 3",
+            "there is no relationship 'zed' (add it under 'relationships:' of an NPC who can know this)",
+            id="no such relation",
+        ),
         pytest.param("mood == 'angri'", "mood is never 'angri' (did you mean 'angry'?)", id="mood"),
         pytest.param("date.month == 'Thow'", "date.month is never 'Thow' (did you mean 'Thaw'?)", id="month"),
         pytest.param("date.moth == 'Thaw'", "there is no part of a date 'moth' (did you mean 'month'?)", id="part"),
@@ -69,6 +89,7 @@ def test_a_wrong_condition_is_told(text: str, told: str) -> None:
 
 def test_a_world_without_a_calendar_leaves_the_date_to_the_game() -> None:
     assert list(condition_faults("date.moth == 'Thaw'", Asked())) == []
+    assert list(condition_faults("place == 'anywhere'", Asked())) == []
     assert [str(fault) for fault in condition_faults("quests.a", Asked())] == [
         "quests.a: there is no quest 'a' (declare them under 'quests:' of world.yaml)"
     ]
