@@ -14,7 +14,7 @@ from npc_sdk.cards.entry import OWN
 from npc_sdk.cards.field import Fields
 from npc_sdk.cards.fit import fitted
 from npc_sdk.cards.macro import PLAYER, Macros
-from npc_sdk.cards.passage import clean, cut, one_line
+from npc_sdk.cards.passage import clean, counted, cut, one_line
 from npc_sdk.persona.schema import Persona
 
 NAME_CHARS = 60
@@ -26,10 +26,11 @@ EXAMPLE_CHARS = 500
 GREETING_CHARS = 2000
 TEMPLATE_CHARS = 900  # a filled line has at most 1,000, and a player's name up to 60
 MAX_PLAYERS = 10  # names in one greeting, for the same reason
-MAX_EXAMPLES, MAX_GREETINGS, MAX_FACTS = 12, 20, 12
+MAX_EXAMPLES, MAX_FACTS = 12, 12
 NO_ROLE, NO_STYLE = "a character", "as described"
 
 _KEPT = "kept in card.json"
+_ONE_GREETING = "the first one is always said, as none waits for the game's state"
 _LEFT = MappingProxyType(
     {
         "system_prompt": f"the system text is our own; {_KEPT}",
@@ -184,16 +185,18 @@ def _facts(card: Fields, macros: Macros) -> list[str]:
     return facts[:MAX_FACTS]
 
 
-def _greeting(card: Fields, macros: Macros) -> str | list[str]:
-    """What is said first: one line, or several of which the game's state chooses."""
-    given = [("first_mes", card.text("first_mes"))]
-    given += [("alternate_greetings", text) for text in card.texts("alternate_greetings")]
-    found = [line for key, text in given if (line := _greeting_line(card, macros, key, text))]
+def _greeting(card: Fields, macros: Macros) -> str:
+    """What is said first. Others are chosen by a person elsewhere; here the first would always be said."""
+    others = [("alternate_greetings", text) for text in card.texts("alternate_greetings")]
+    given = [("first_mes", card.text("first_mes")), *others]
+    lines = ((key, _greeting_line(card, macros, key, text)) for key, text in given if clean(text))
+    key, found = next(((key, line) for key, line in lines if line), ("first_mes", ""))
     if found:
-        card.report.mapped(card.where("first_mes"), "greetings", "greeting")
-    if len(found) > MAX_GREETINGS:
-        card.report.approximated(card.where("alternate_greetings"), f"{len(found)} greetings", f"{MAX_GREETINGS} fit")
-    return found[0] if len(found) == 1 else found[:MAX_GREETINGS]
+        card.report.mapped(card.where(key), key, "greeting")
+    if left := len(others) - (key == "alternate_greetings"):
+        told = counted(left, "other greeting", "other greetings")
+        card.report.approximated(card.where("alternate_greetings"), told, f"{_ONE_GREETING}; {_KEPT}")
+    return found
 
 
 def _greeting_line(card: Fields, macros: Macros, key: str, text: str) -> str:

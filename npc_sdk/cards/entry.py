@@ -6,21 +6,24 @@ Numbers and names are SillyTavern's where the card specifications have none. Cal
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from npc_sdk.cards.audience import Audience, filter_rules
 from npc_sdk.cards.decorator import undecorated
 from npc_sdk.cards.field import Fields
 from npc_sdk.cards.key_check import MAX_KEYS as BOOK_KEYS
 from npc_sdk.cards.key_check import KeyCheck
 from npc_sdk.cards.macro import Macros
 from npc_sdk.cards.passage import cut, one_line, split
+from npc_sdk.cards.report import Report
 from npc_sdk.cards.world_info import is_from_world_info
 
 OWN = "npc_sdk"  # the name of our extension
 TEXT_CHARS = 2000
 MAX_KEYS = 64
+KEY_LISTS = ("keys", "secondary_keys", "excluded_keys")
 LOGICS = ("and_any", "not_all", "not_any", "and_all")  # in the order of SillyTavern's numbers
 _AFTER_CHAR = 1
 
@@ -39,7 +42,6 @@ _NOT_OURS = MappingProxyType(
         "automation_id": "there is no automation with us",
         "outlet_name": "passages stand where our prompt puts them",
         "triggers": "all replies are of one kind with us",
-        "character_filter": "whom it names is not known here; write npcs",
         "match_persona_description": "only what is said is searched for keys",
         "match_character_description": "only what is said is searched for keys",
         "match_character_personality": "only what is said is searched for keys",
@@ -49,9 +51,12 @@ _NOT_OURS = MappingProxyType(
     }
 )
 _REGEX = re.compile(r"/(.*)/([a-z]*)", re.DOTALL)
+_NOBODY = Audience()
 
 
-def lore_items(entry: Fields, macros: Macros, check: KeyCheck, entry_id: str) -> list[dict[str, Any]]:
+def lore_items(
+    entry: Fields, macros: Macros, check: KeyCheck, entry_id: str, audience: Audience = _NOBODY
+) -> list[dict[str, Any]]:
     """The entry as one item, or as several where its text is too long for one; none where it says nothing."""
     extensions = entry.child("extensions")
     decorated, content = undecorated(entry.text("content"), entry.where("content"), entry.report)
@@ -60,6 +65,8 @@ def lore_items(entry: Fields, macros: Macros, check: KeyCheck, entry_id: str) ->
         entry.report.left(entry.place, "entry", "has no text")
         return []
     rules = {**_key_rules(entry, extensions, macros, check), **_rules(entry, extensions)}
+    rules |= filter_rules(extensions, audience)
+    decorated = _with_usable_keys(decorated, entry, macros, check)
     if "secondary_keys" in rules and "secondary_keys" in decorated:
         entry.report.left(entry.place, "@@additional_keys", "the entry has secondary keys of its own")
         decorated = {key: value for key, value in decorated.items() if key not in ("secondary_keys", "logic")}
@@ -117,22 +124,46 @@ def _secondary(entry: Fields, extensions: Fields, macros: Macros, check: KeyChec
 
 
 def _keys(entry: Fields, name: str, macros: Macros, check: KeyCheck, *, is_regex: bool, flags: str) -> list[str]:
-    where, found = entry.where(name), []
-    given = list(dict.fromkeys(entry.texts(name)))
+    where = entry.where(name)
+    spelled = (
+        _spelled(text, where, macros, is_regex=is_regex, flags=flags) for text in dict.fromkeys(entry.texts(name))
+    )
+    return usable_keys(list(spelled), where, check, entry.report)
+
+
+def _spelled(text: str, where: str, macros: Macros, *, is_regex: bool = False, flags: str = "") -> str:
+    """A foreign key in our spelling."""
+    if regex := _REGEX.fullmatch(text.strip()):
+        return f"/{regex[1]}/{regex[2].replace('g', '')}"
+    return f"/{text}/{flags}" if is_regex else one_line(macros.plain(text, where))
+
+
+def _with_usable_keys(decorated: dict[str, Any], entry: Fields, macros: Macros, check: KeyCheck) -> dict[str, Any]:
+    """The attributes of decorators, of whose keys those are left that our files can hold."""
+    where, found = entry.where("content"), dict(decorated)
+    for name in KEY_LISTS:
+        if name in found:
+            found[name] = usable_keys([_spelled(key, where, macros) for key in found[name]], where, check, entry.report)
+            if not found[name]:
+                del found[name]
+    if "secondary_keys" not in found:
+        found.pop("logic", None)
+    return found
+
+
+def usable_keys(given: Sequence[str], where: str, check: KeyCheck, report: Report) -> list[str]:
+    """The keys that our files can hold; the others are told. Mutates: check, report."""
     if given and check.is_spent:
-        entry.report.left(where, "keys", f"a book has at most {BOOK_KEYS:,}")
+        report.left(where, "keys", f"a book has at most {BOOK_KEYS:,}")
         return []
-    for text in given[:MAX_KEYS]:
-        regex = _REGEX.fullmatch(text.strip())
-        key = f"/{regex[1]}/{regex[2].replace('g', '')}" if regex else one_line(macros.plain(text, where))
-        if is_regex and not regex:
-            key = f"/{text}/{flags}"
+    found = []
+    for key in given[:MAX_KEYS]:
         if why := check.fault(key):
-            entry.report.left(where, key[:40], why)
+            report.left(where, key[:40], why)
         else:
             found.append(key)
     if len(given) > MAX_KEYS:
-        entry.report.left(where, f"{len(given) - MAX_KEYS} keys", f"an entry has at most {MAX_KEYS}")
+        report.left(where, f"{len(given) - MAX_KEYS} keys", f"an entry has at most {MAX_KEYS}")
     return found
 
 

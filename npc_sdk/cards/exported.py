@@ -17,13 +17,14 @@ from npc_sdk.cards.exported_book import Lore, exported_book
 from npc_sdk.cards.imported import CARD_FILE, PORTRAIT_FILE, ImportedCard, card_of
 from npc_sdk.cards.json_reader import write_json
 from npc_sdk.cards.macro import PLAYER
+from npc_sdk.cards.passage import counted
 from npc_sdk.cards.png import picture_with_card
 from npc_sdk.cards.portrait import plain_picture, portrait
 from npc_sdk.cards.report import Report
 from npc_sdk.cards.shape import V2, V3, Card, recognize
 from npc_sdk.cards.source import open_source
 from npc_sdk.errors import ContentError
-from npc_sdk.lore.content import WORLD_FOLDER, inspect_persona, inspect_world
+from npc_sdk.lore.content import WORLD_FOLDER, cast_folders, inspect_persona, inspect_world
 from npc_sdk.lore.entry import LoreEntry
 from npc_sdk.persona.load import WORLD_FILE, Reading, read_world_file
 from npc_sdk.persona.problem import name_hint, raise_if_any
@@ -68,8 +69,10 @@ class ExportedCard:
             raise ContentError(f"cannot be written: {exc.strerror}", path=path) from exc
 
 
-def export_npc(root: Path, npc_id: str, *, version: int = 3, with_world_lore: bool = False) -> ExportedCard:
-    """A character of a content folder as a card.
+def export_npc(
+    root: Path, npc_id: str, *, version: int = 3, with_world_lore: bool = False, with_secrets: bool = True
+) -> ExportedCard:
+    """A character of a content folder as a card. Whoever opens it can read its secrets, also the conditional ones.
 
     Raises: ContentError where there is no such character, ContentProblems where its files have mistakes.
     """
@@ -78,6 +81,9 @@ def export_npc(root: Path, npc_id: str, *, version: int = 3, with_world_lore: bo
     raise_if_any(problems)
     assert found.document is not None, "a persona without mistakes was read"
     persona = dict(found.document.value) if isinstance(found.document.value, dict) else {}
+    _tell_secrets(persona, report, is_kept=with_secrets)
+    if not with_secrets:
+        persona.pop("secrets", None)
     original = _original(home, report)
     before = _before(original, home, world) if original else ()
     data = {**_blank(version), **(original.data if original else {}), **_fields(persona, before, report)}
@@ -91,11 +97,21 @@ def export_npc(root: Path, npc_id: str, *, version: int = 3, with_world_lore: bo
 
 def _home(root: Path, npc_id: str) -> Path:
     """The character's folder. Raises: ContentError where there is none."""
-    home = root / npc_id
-    if npc_id and home.is_dir():
-        return home
-    names = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    raise ContentError(f"there is no NPC {npc_id!r}", path=root, hint=name_hint(npc_id, names, "NPCs"))
+    homes = {folder.name: folder for folder in cast_folders(root)[0]}
+    if npc_id in homes:
+        return homes[npc_id]
+    raise ContentError(f"there is no NPC {npc_id!r}", path=root, hint=name_hint(npc_id, homes, "NPCs"))
+
+
+def _tell_secrets(persona: Mapping[str, Any], report: Report, *, is_kept: bool) -> None:
+    """Mutates: report."""
+    count = len(persona.get("secrets") or ())
+    told = counted(count, "secret", "secrets")
+    if count and is_kept:
+        why = f"whoever opens the card can read them, under {OWN} in its extensions, also those with a condition"
+        report.approximated("secrets", told, f"{why}; --without-secrets leaves them out")
+    elif count:
+        report.left("secrets", told, "left out, as asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +159,13 @@ def _blank(version: int) -> dict[str, Any]:
 def _fields(persona: Mapping[str, Any], before: Sequence[_Before], report: Report) -> dict[str, Any]:
     """The card's fields whose sources in the persona were edited, or that no card gave."""
     made = _made(persona, report)
+    if before and not made["alternate_greetings"]:
+        del made["alternate_greetings"]  # the card's own: an import takes one greeting, and leaves them there
     return {
         field: made[field]
         for field, sources in _FROM.items()
-        if not any(all(_value(persona, name) == _value(one.persona, name) for name in sources) for one in before)
+        if field in made
+        and not any(all(_value(persona, name) == _value(one.persona, name) for name in sources) for one in before)
     }
 
 

@@ -6,19 +6,22 @@ The way in: open the file, tell what it is, map it. Called by `npc import` and b
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from npc_sdk.cards.audience import Audience
 from npc_sdk.cards.book import BookText, read_book
 from npc_sdk.cards.character import NAME_CHARS, persona_of, tell_rest, with_own_keys
+from npc_sdk.cards.disk import refuse_strays, write_files
 from npc_sdk.cards.field import Fields
 from npc_sdk.cards.json_reader import write_json
 from npc_sdk.cards.macro import Macros, clean_braces
+from npc_sdk.cards.npc_id import DEVICES, freed
 from npc_sdk.cards.passage import clean, cut, one_line, slug
 from npc_sdk.cards.portrait import Portrait, portrait
+from npc_sdk.cards.record import CARD, RECORD_FILE, leftovers, updated
 from npc_sdk.cards.report import Report
 from npc_sdk.cards.shape import Card, Lorebook, recognize
 from npc_sdk.cards.source import Source, open_source
@@ -28,9 +31,7 @@ from npc_sdk.persona.load import PERSONA_FILE
 
 CARD_FILE, PORTRAIT_FILE, LORE_FOLDER = "card.json", "portrait.png", "lore"
 OWN_BOOK = "book"
-_NPC_ID = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _ID_CHARS = 40
-_RESERVED = frozenset({"world", "player", "personas"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +46,27 @@ class ImportedCard:
     report: Report
 
     def write(self, folder: Path, *, force: bool = False) -> Path:
-        """Writes the character's folder under a content folder and returns it.
+        """Writes the character's folder under a content folder and returns it; takes away what stale() names.
 
-        Raises: ContentError where it is there already and is not to be replaced.
+        Raises: ContentError where it is there already and is not to be replaced, or a link stands in the way.
         """
         home = folder / self.npc_id
         if home.exists() and not force:
             raise _exists(home)
+        _write(folder, home, CARD, self._files())
+        return home
+
+    def stale(self, folder: Path) -> list[Path]:
+        """What the import before this one wrote there and this one does not write. Raises: ContentError."""
+        return leftovers(folder / self.npc_id, CARD, self._files())
+
+    def _files(self) -> dict[str, bytes]:
         files = {PERSONA_FILE: to_yaml(self.persona, "../persona.schema.json").encode()}
         files |= {f"{LORE_FOLDER}/{name}": data for name, data in lore_files(self.lore, OWN_BOOK, "../..").items()}
         files[CARD_FILE] = write_json(self.original).encode()
         if self.portrait:
             files[PORTRAIT_FILE] = self.portrait
-        _write(home, files)
-        return home
+        return files
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +78,32 @@ class ImportedBook:
     report: Report
 
     def write(self, lore_folder: Path, *, force: bool = False) -> list[Path]:
-        """Writes its file, or files where it is long, and returns them.
+        """Writes its file, or files where it is long, and returns them; takes away what stale() names.
 
-        Raises: ContentError where one is there already and is not to be replaced.
+        Raises: ContentError where one is there already and is not to be replaced, or a link stands in the way.
         """
-        files = lore_files(self.lore, self.name, "../..")
+        files = self._files()
+        home = lore_folder.parent
         for name in files:
-            if (lore_folder / name).exists() and not force:
-                raise _exists(lore_folder / name)
-        _write(lore_folder, files)
-        return [lore_folder / name for name in files]
+            if (home / name).exists() and not force:
+                raise _exists(home / name)
+        _write(home.parent, home, self.name, files)
+        return [home / name for name in files]
+
+    def stale(self, lore_folder: Path) -> list[Path]:
+        """What the import before this one wrote there and this one does not write. Raises: ContentError."""
+        return leftovers(lore_folder.parent, self.name, self._files())
+
+    def _files(self) -> dict[str, bytes]:
+        return {f"{LORE_FOLDER}/{name}": data for name, data in lore_files(self.lore, self.name, "../..").items()}
 
 
-def import_file(path: Path | str, *, npc_id: str = "", is_ours: bool = False) -> ImportedCard | ImportedBook:
-    """Reads a card or a lorebook. is_ours takes in what our own export added; only for files from people you trust.
+def import_file(
+    path: Path | str, *, npc_id: str = "", cast: Mapping[str, str] | None = None, is_ours: bool = False
+) -> ImportedCard | ImportedBook:
+    """Reads a card or a lorebook. cast gives the names of who is there already, by npc_id.
 
+    is_ours takes in what our own export added; only for files from people you trust.
     Raises: ContentError naming the file and the place, for whatever is no card, too large or damaged.
     """
     source = open_source(Path(path))
@@ -93,7 +112,9 @@ def import_file(path: Path | str, *, npc_id: str = "", is_ours: bool = False) ->
         report.left("", source.container, note)
     found = recognize(source.value, source.path, report)
     if isinstance(found, Lorebook):
-        return _book(found, source, report, npc_id=npc_id, is_ours=is_ours)
+        names = {one: (name,) for one, name in (cast or {}).items()}
+        audience = Audience({npc_id: (), **names} if npc_id else names, npc_id)
+        return _book(found, source, report, audience=audience, is_ours=is_ours)
     card = card_of(found, report, source.path, npc_id=npc_id, is_ours=is_ours)
     picture = _portrait(found, source, report)
     return dataclasses.replace(card, portrait=picture.png) if picture else card
@@ -111,10 +132,12 @@ def card_of(card: Card, report: Report, path: Path, *, npc_id: str = "", is_ours
     persona = persona_of(fields, name, macros)
     if is_ours:
         persona = with_own_keys(persona, fields)
-    lore = read_book(fields.child("character_book"), macros, is_ours=is_ours)
+    npc_id = npc_id or _npc_id(name, path)
+    audience = Audience({npc_id: (name, called)}, npc_id)
+    lore = read_book(fields.child("character_book"), macros, audience=audience, is_ours=is_ours)
     tell_rest(fields, is_ours=is_ours)
     _tell_top(card, report)
-    return ImportedCard(npc_id or _npc_id(name, path), persona, lore, None, card.original, report)
+    return ImportedCard(npc_id, persona, lore, None, card.original, report)
 
 
 def lore_files(lore: BookText, name: str, root: str) -> dict[str, bytes]:
@@ -125,20 +148,16 @@ def lore_files(lore: BookText, name: str, root: str) -> dict[str, bytes]:
     return {name: to_yaml(value, schema).encode() for name, value in zip(names, values, strict=True)}
 
 
-def is_npc_id(name: str) -> bool:
-    """Whether a character's folder can have this name."""
-    return _NPC_ID.fullmatch(name) is not None and name not in _RESERVED
-
-
-def _book(found: Lorebook, source: Source, report: Report, *, npc_id: str, is_ours: bool) -> ImportedBook:
+def _book(found: Lorebook, source: Source, report: Report, *, audience: Audience, is_ours: bool) -> ImportedBook:
     title = found.data.get("name")
     named = slug(title, "-", _ID_CHARS) if isinstance(title, str) else ""
     name = named or slug(source.path.stem, "-", _ID_CHARS) or OWN_BOOK
+    name = f"{name}-{OWN_BOOK}" if name in DEVICES or name == CARD else name
     report.mapped("", found.kind, f"lore file {name}.yaml")
     fields = Fields(found.data, found.place, report)
     # In the world's lore an id is unique among all books; a character's own is prefixed by its reader.
-    prefix = "" if npc_id else name
-    lore = read_book(fields, Macros("the character", report), prefix, is_ours=is_ours)
+    prefix = "" if audience.owner else name
+    lore = read_book(fields, Macros("the character", report), prefix, audience=audience, is_ours=is_ours)
     if not lore.items:
         raise ContentError("the lorebook holds no entry that says anything", path=source.path, field="entries")
     return ImportedBook(name, lore, report)
@@ -183,19 +202,16 @@ def _npc_id(name: str, path: Path) -> str:
     for text in (name, path.stem):
         found = slug(text, "_", _ID_CHARS).lstrip("0123456789_")
         if found:
-            return found if is_npc_id(found) else f"{found[:_ID_CHARS]}_npc"
+            return freed(found)
     return "npc"
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Raises: ContentError where the disk refuses."""
-    try:
-        for name, data in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-    except OSError as exc:
-        raise ContentError(f"cannot be written: {exc.strerror}", path=folder) from exc
+def _write(root: Path, home: Path, key: str, files: Mapping[str, bytes]) -> None:
+    """Raises: ContentError where the disk refuses, or a path leads out of the root."""
+    refuse_strays(root, [home / RECORD_FILE])  # before the record is read
+    stale = leftovers(home, key, files)
+    files = {**files, RECORD_FILE: updated(home, key, files)}
+    write_files(root, {home / name: data for name, data in files.items()}, stale)
 
 
 def _exists(path: Path) -> ContentError:

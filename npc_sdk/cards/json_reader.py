@@ -18,7 +18,7 @@ from npc_sdk.messages import JsonValue
 
 MAX_BYTES = 10_000_000  # of a card.json, by the card specification's readers
 MAX_DEPTH = 64
-MAX_VALUES = 250_000  # about 30 MB once read; the largest lorebooks hold a third of it
+MAX_VALUES = 500_000  # about 60 MB once read; 10,000 entries of World Info hold 380,000
 _MAX_DIGITS = 400
 _INTEGERS = range(-(2**63), 2**63)
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -39,7 +39,7 @@ def read_json(data: bytes, path: Path) -> ReadJson:
     if len(data) > MAX_BYTES:
         raise ContentError(f"the JSON has {len(data):,} bytes", path=path, hint=f"at most {MAX_BYTES:,}")
     text = _decoded(data, path)
-    if sum(map(text.count, "[{,")) > MAX_VALUES:
+    if _has_more_values(text, MAX_VALUES):
         raise ContentError("the JSON holds too many values", path=path, hint=f"at most {MAX_VALUES:,}; split it")
     reader = _Reader([])
     value = _parsed(text, path, reader)
@@ -85,6 +85,14 @@ class _Reader:
         if len(found) != len(pairs):
             self.note("a map gives a key twice; the last one counts")
         return found
+
+
+def _has_more_values(text: str, limit: int) -> bool:
+    """Whether more begin than are allowed, told before any is made. Texts are looked into only where it matters."""
+    if sum(map(text.count, "[{,")) <= limit:
+        return False
+    between = text.replace("\\\\", "").replace('\\"', "").split('"')[::2]  # without texts, which may hold any sign
+    return sum(part.count(sign) for part in between for sign in "[{,") > limit
 
 
 def _decoded(data: bytes, path: Path) -> str:

@@ -11,7 +11,7 @@ from npc_sdk.lore.key import Key, KeyFault, check_key
 from npc_sdk.lore.word import words
 
 KEY_CHARS = 200
-MAX_KEYS = 10_000  # of one book
+MAX_KEYS = 40_000  # of one book
 MAX_REGEXES = 500  # of one book; each takes up to 0.3 ms to look at
 
 

@@ -100,14 +100,15 @@ def _wrapped(value: Mapping[str, Any], report: Report) -> Card | None:
 def _flat(value: Mapping[str, Any], report: Report) -> Card | None:
     """V1 or another program's character: the fields stand at the top."""
     renamed = {name: value[key] for key, name in _WEBUI_FIELDS.items() if key in value}
-    data = {**renamed, **value}
+    renames = {key for key, name in _WEBUI_FIELDS.items() if key in value and {**renamed, **value}[name] is value[key]}
+    data = {**renamed, **{key: said for key, said in value.items() if key not in renames}}
     if "name" not in data or not any(field in data for field in _V1_FIELDS):
         return None
     if value.get("spec"):
         report.approximated("spec", str(value["spec"]), "the fields stand at the top, so it is read as a card V1")
-    for key, name in _WEBUI_FIELDS.items():
-        if key in value and data.get(name) is value[key] and value[key]:
-            report.mapped(key, key, f"read as {name}")
+    for key in sorted(renames):
+        if value[key]:
+            report.mapped(key, key, f"read as {_WEBUI_FIELDS[key]}")
     return Card("1", data, "", value)
 
 

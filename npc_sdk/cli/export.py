@@ -22,6 +22,9 @@ def export(
     with_world_lore: Annotated[
         bool, typer.Option("--with-world-lore", help="Put in what of the world's lore the character knows.")
     ] = False,
+    without_secrets: Annotated[
+        bool, typer.Option("--without-secrets", help="Leave its secrets out, which a card shows to whoever opens it.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
 ) -> None:
     """Export a character as a card; tell of each part whether it was mapped, approximated or left."""
@@ -29,7 +32,9 @@ def export(
 
     from npc_sdk.cards.exported import export_npc
 
-    found = export_npc(personas, npc_id, version=version, with_world_lore=with_world_lore)
+    found = export_npc(
+        personas, npc_id, version=version, with_world_lore=with_world_lore, with_secrets=not without_secrets
+    )
     found.write(out, force=force)
     show_remarks(found.report.remarks, Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH))
     typer.echo(f"written: {out}")

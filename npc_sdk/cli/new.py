@@ -35,12 +35,13 @@ def world(
     name: Annotated[str | None, typer.Option(help="What the place is called; the folder's name if not given.")] = None,
 ) -> None:
     """Make a content folder: a world, a kind, a page of lore and one character, ready to be changed."""
-    from npc_sdk.cli.new_file import title_of, world_files
+    from npc_sdk.cli.new_file import disk_told, title_of, world_files
 
-    called = name or title_of(folder.resolve().name.replace("-", "_").replace(" ", "_"))
-    if not called.strip() or not called.isprintable():
-        raise SettingsError(f"{called!r} is no name for a world", hint="give it one with --name")
-    _write(world_files(folder, called), f"npc check {folder}", f"npc chat wren --personas {folder}")
+    with disk_told():
+        called = name or title_of(folder.resolve().name.replace("-", "_").replace(" ", "_"))
+        if not called.strip() or not called.isprintable():
+            raise SettingsError(f"{called!r} is no name for a world", hint="give it one with --name")
+        _write(folder, world_files(folder, called), f"npc check {folder}", f"npc chat wren --personas {folder}")
 
 
 @app.command()
@@ -51,11 +52,12 @@ def persona(
     personas: Personas = None,
 ) -> None:
     """Make a character: a persona.yaml in which every key is explained."""
-    from npc_sdk.cli.new_file import checked_id, content_root, persona_files, title_of
+    from npc_sdk.cli.new_file import checked_npc_id, content_root, disk_told, persona_files, title_of
 
-    root, npc_id = content_root(personas), checked_id(npc_id, "character")
-    files = persona_files(root, npc_id, name or title_of(npc_id), extends)
-    _write(files, f"npc check {root / npc_id}", f"npc chat {npc_id} --personas {root}")
+    with disk_told():
+        root, npc_id = content_root(personas), checked_npc_id(npc_id)
+        files = persona_files(root, npc_id, name or title_of(npc_id), extends)
+        _write(root, files, f"npc check {root / npc_id}", f"npc chat {npc_id} --personas {root}")
 
 
 @app.command()
@@ -64,10 +66,11 @@ def kind(
     personas: Personas = None,
 ) -> None:
     """Make a kind: what several characters share and take over with 'extends'."""
-    from npc_sdk.cli.new_file import checked_id, content_root, kind_files
+    from npc_sdk.cli.new_file import checked_name, content_root, disk_told, kind_files
 
-    root, name = content_root(personas), checked_id(name, "kind")
-    _write(kind_files(root, name), f"npc check {root}", f"npc new persona NAME --extends {name}")
+    with disk_told():
+        root, name = content_root(personas), checked_name(name, "kind")
+        _write(root, kind_files(root, name), f"npc check {root}", f"npc new persona NAME --extends {name}")
 
 
 @app.command()
@@ -80,17 +83,18 @@ def lore(
     personas: Personas = None,
 ) -> None:
     """Make a page of lore with an example of each attribute."""
-    from npc_sdk.cli.new_file import checked_id, content_root, lore_files
+    from npc_sdk.cli.new_file import checked_name, content_root, disk_told, lore_files
 
-    root, name = content_root(personas), checked_id(name, "lorebook")
-    _write(lore_files(root, name, npc_id, f".{form.value}"), f"npc check {root}")
+    with disk_told():
+        root, name = content_root(personas), checked_name(name, "lorebook")
+        _write(root, lore_files(root, name, npc_id, f".{form.value}"), f"npc check {root}")
 
 
-def _write(files: Mapping[Path, str], *next_steps: str) -> None:
-    """Raises: SettingsError where a file is there already."""
+def _write(root: Path, files: Mapping[Path, str], *next_steps: str) -> None:
+    """Raises: SettingsError where a file is there already, or cannot be written."""
     from npc_sdk.cli.new_file import write_new
 
-    for path in write_new(files):
+    for path in write_new(root, files):
         typer.echo(f"wrote {path}")
     typer.echo(f"next: {next_steps[0]}")
     for step in next_steps[1:]:

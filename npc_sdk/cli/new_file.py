@@ -8,20 +8,21 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from npc_sdk.cards.disk import write_files
+from npc_sdk.cards.npc_id import DEVICES, ID_CHARS, freed, is_reserved, is_well_spelled
 from npc_sdk.cli.starter import names_of, starter, yaml_text
-from npc_sdk.errors import SettingsError
+from npc_sdk.errors import ContentError, SettingsError
 from npc_sdk.lore.content import LORE_FOLDER, WORLD_FOLDER
 from npc_sdk.lore.publish import SCHEMAS, schema_text
 from npc_sdk.persona.kind import KINDS_FOLDER
 from npc_sdk.persona.load import PERSONA_FILE, WORLD_FILE, read_persona, read_world_file
 from npc_sdk.persona.problem import name_hint, raise_if_any
 
-NPC_ID = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _STARTER_NPC = "wren"
-_RESERVED = (WORLD_FOLDER,)
 
 
 def content_root(chosen: Path | None) -> Path:
@@ -34,13 +35,22 @@ def content_root(chosen: Path | None) -> Path:
     raise SettingsError(f"{where} no folder {WORLD_FOLDER!r}", hint="begin with: npc new world personas")
 
 
-def checked_id(name: str, what: str) -> str:
+def checked_npc_id(name: str) -> str:
+    """A character's id. Raises: SettingsError with a better one."""
+    if is_reserved(name):
+        raise SettingsError(f"{name!r} is reserved", hint=f"take another name: {freed(name)}")
+    return checked_name(name, "character")
+
+
+def checked_name(name: str, what: str) -> str:
     """A name that folders, files and other authored texts can use as it is. Raises: SettingsError with a better one."""
-    if NPC_ID.fullmatch(name) and name not in _RESERVED:
+    if name in DEVICES:
+        raise SettingsError(f"{name!r} is reserved: Windows has no such file", hint=f"take another name: {name}_1")
+    if is_well_spelled(name):
         return name
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    better = re.sub(r"[^a-z0-9]+", "_", plain).strip("_").lstrip("0123456789_")[:48] or what
-    better = f"{better}_1" if better in _RESERVED else better
+    plain = unicodedata.normalize("NFKD", name[:400]).encode("ascii", "ignore").decode().lower()
+    better = re.sub(r"[^a-z0-9]+", "_", plain).strip("_").lstrip("0123456789_")[:ID_CHARS] or what
+    better = freed(better) if what == "character" else better
     raise SettingsError(
         f"{name!r} is no name for a {what}",
         hint=f"small letters, digits and '_', a letter first: {better}",
@@ -85,7 +95,7 @@ def lore_files(root: Path, name: str, npc_id: str | None, suffix: str) -> dict[P
 
 def world_files(root: Path, name: str) -> dict[Path, str]:
     """A whole small world: its file, a kind, a page of lore and one character with a page of its own."""
-    names = {**_STARTER_NAMES, "WORLD": yaml_text(name)}
+    names = {**_STARTER_NAMES, "WORLD": name}
     values = {**names, "KIND_NAME": "villager", "STEM": "places"}
     world = root / WORLD_FOLDER
     return {
@@ -94,7 +104,7 @@ def world_files(root: Path, name: str) -> dict[Path, str]:
         world / LORE_FOLDER / "places.md": starter("lore.md", {**values, "TITLE": "Places"}),
         root / _STARTER_NPC / PERSONA_FILE: starter("persona.yaml", {**values, **_STARTER_PERSONA}),
         root / _STARTER_NPC / LORE_FOLDER / "own.md": starter("own.md", {**values, "TITLE": "What only Wren knows"}),
-        root / "README.md": starter("world_readme.md", {**values, "WORLD": name}),
+        root / "README.md": starter("world_readme.md", values),
         **_missing_schemas(root),
     }
 
@@ -112,15 +122,29 @@ _STARTER_PERSONA = {
 }  # fmt: skip
 
 
-def write_new(files: Mapping[Path, str]) -> list[Path]:
-    """Writes all files or none. Raises: SettingsError naming one that is there already."""
+def write_new(root: Path, files: Mapping[Path, str]) -> list[Path]:
+    """Writes all files or none. Raises: SettingsError naming one that is there already, or cannot be written."""
     for path in files:
         if path.exists():
             raise SettingsError(f"{path} is there already", hint="nothing was written; take another name, or remove it")
-    for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    try:
+        write_files(root, {path: text.encode() for path, text in files.items()})
+    except ContentError as exc:
+        raise SettingsError(f"{exc.path} {exc.message}", hint=exc.hint) from exc
     return list(files)
+
+
+@contextmanager
+def disk_told() -> Iterator[None]:
+    """What the disk refuses while names are looked up, as a mistake of the user's. Raises: SettingsError."""
+    try:
+        yield
+    except OSError as exc:
+        where = str(exc.filename or "the folder")
+        told = f"{where[:200]!r}: {(exc.strerror or str(exc)).lower()}"
+        raise SettingsError(
+            told, hint="nothing was written; is the name right, and may you read and write there?"
+        ) from (exc)
 
 
 def cast_of(root: Path) -> list[str]:

@@ -77,10 +77,50 @@ def test_a_lorebook_goes_to_the_world_or_to_one(tmp_path: Path, root: Path, card
         run("import", book, "--into", root, "--for", "bert")
 
 
-@pytest.mark.parametrize("words", [("--as", "Al"), ("--for", "no such"), ("--as", "world")])
+@pytest.mark.parametrize("words", [("--as", "Al"), ("--for", "no such")])
 def test_a_name_that_is_no_id_is_told(root: Path, card: Path, words: tuple[str, str]) -> None:
     with pytest.raises(SettingsError, match="is no NPC id"):
         run("import", card, "--into", root, *words)
+
+
+@pytest.mark.parametrize("name", ["world", "player", "personas", "con", "com1"])
+def test_a_reserved_name_is_told_with_another(root: Path, card: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"is reserved \(take another name: {name}_npc\)"):
+        run("import", card, "--into", root, "--as", name)
+
+
+def test_a_forced_import_says_what_it_removes(tmp_path: Path, root: Path, card: Path) -> None:
+    run("import", card, "--into", root)
+    plain = sample.file_of(tmp_path, "b.json", sample.V1)
+    book = root / "aldous" / "lore" / "book.yaml"
+    assert f"it would remove, as the import before wrote it: {book}" in run(
+        "import", plain, "--into", root, "--force", "--dry-run"
+    )
+    assert book.exists()
+    assert f"removed, as the import before wrote it: {book}" in run("import", plain, "--into", root, "--force")
+    assert not book.exists()
+
+
+def test_a_filter_by_characters_finds_the_cast_that_is_there(tmp_path: Path, root: Path, card: Path) -> None:
+    run("import", card, "--into", root)
+    entry = {**sample.WORLD_INFO["entries"]["0"], "characterFilter": {"names": ["Aldous"]}}
+    run("import", sample.file_of(tmp_path, "n.json", {"entries": {"0": entry}}), "--into", root)
+    content = inspect_world(root).content
+    assert content is not None
+    assert {npc_id for one in content.lore if one.entry_id.startswith("n.") for npc_id in one.scope.npc_ids} == {
+        "aldous"
+    }
+
+
+@pytest.mark.parametrize("is_left_out", [False, True])
+def test_secrets_in_a_card_are_told_and_can_be_left_out(tmp_path: Path, root: Path, is_left_out: bool) -> None:
+    run("import", sample.file_of(tmp_path, "a.json", sample.V1), "--into", root)
+    with (root / "aldous" / "persona.yaml").open("a") as file:
+        file.write("secrets: [You sank the ferry., {id: gold, text: The gold is here., when: weather == 'rain'}]\n")
+    out = tmp_path / "out.json"
+    said = run("export", "aldous", "--out", out, "--personas", root, *(["--without-secrets"] if is_left_out else []))
+    assert "2 secrets" in said
+    assert ("left out, as asked" in said) == is_left_out == ("gold" not in out.read_text())
 
 
 def test_one_name_for_two_cards_is_told(root: Path, card: Path) -> None:

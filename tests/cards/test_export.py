@@ -86,6 +86,14 @@ def test_an_edited_persona_changes_its_fields_alone(tmp_path: Path) -> None:
     assert read_back(tmp_path, root, "out.json", 2).persona["goals"] == ["sell the boat"]
 
 
+def test_other_greetings_stay_when_the_first_is_edited(tmp_path: Path) -> None:
+    root = brought_in(tmp_path, sample.contained(sample.V2, "json"))
+    path = root / "aldous" / "persona.yaml"
+    path.write_text(path.read_text().replace("Where to", "Whither"))
+    data = export_npc(root, "aldous", version=2).card["data"]
+    assert (data["first_mes"], data["alternate_greetings"]) == ("Whither, {{user}}?", ["Back again, {{user}}?"])
+
+
 def test_an_edited_entry_keeps_what_we_do_not_know(tmp_path: Path) -> None:
     root = brought_in(tmp_path, sample.contained(sample.V3, "json"))
     path = root / "aldous" / "lore" / "book.yaml"
@@ -180,7 +188,15 @@ def test_the_portrait_travels_along(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("npc_id", "out", "told"),
-    [("aldou", "a.json", "did you mean 'aldous'"), ("aldous", "a.gif", "'.gif'"), ("aldous", "in.bin", "'.bin'")],
+    [
+        ("aldou", "a.json", "did you mean 'aldous'"),
+        ("nobody", "a.json", r"NPCs: aldous\)"),
+        ("world", "a.json", "there is no NPC 'world'"),
+        ("../personas/aldous", "a.json", "there is no NPC"),
+        ("", "a.json", "there is no NPC ''"),
+        ("aldous", "a.gif", "'.gif'"),
+        ("aldous", "in.bin", "'.bin'"),
+    ],
 )
 def test_what_cannot_be_exported_is_told(tmp_path: Path, npc_id: str, out: str, told: str) -> None:
     root = brought_in(tmp_path, sample.contained(sample.V1, "json"))

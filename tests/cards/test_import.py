@@ -232,6 +232,7 @@ def test_long_texts_are_cut_or_split_and_told(tmp_path: Path) -> None:
         ("白雪", "shiroyuki", "shiroyuki"),
         ("白雪", "雪", "npc"),
         ("World", "x", "world_npc"),
+        ("Con", "x", "con_npc"),
         ("9 Lives", "x", "lives"),
     ],
 )

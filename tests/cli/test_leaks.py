@@ -66,6 +66,17 @@ def test_a_leak_fails_and_names_both_places(root: Path) -> None:
     )
 
 
+def test_the_place_of_a_kinds_line_is_in_the_kinds_file(root: Path) -> None:
+    (root / "world/kinds").mkdir()
+    (root / "world/kinds/folk.yaml").write_text(
+        f'relationships:\n  player:\n    words:\n      4: "{FACT}"\n', encoding="utf-8"
+    )
+    with (root / "bob/persona.yaml").open("a", encoding="utf-8") as file:
+        file.write("extends: folk\n")
+    first = _check(root).stdout.splitlines()[0].replace(f"{root}/", "")
+    assert "in bob.relationships.player.words.4 (world/kinds/folk.yaml:4;" in first
+
+
 def test_a_secret_is_told_with_the_place_in_its_persona(root: Path) -> None:
     (root / "ada/persona.yaml").write_text(
         PERSONA.format(name="Ada") + "secrets:\n  - You buried the crown of the old king.\n", encoding="utf-8"

@@ -9,19 +9,28 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel
 from typer.testing import CliRunner, Result
 
 from npc_sdk.cli.app import app
 from npc_sdk.cli.starter import uncommented
 from npc_sdk.errors import ContentError, SettingsError
+from npc_sdk.evals.lore.case import read_cases
 from npc_sdk.lore.content import inspect_world, load_world
 from npc_sdk.lore.publish import SCHEMAS
-from npc_sdk.lore.schema import LoreItem
+from npc_sdk.lore.schema import BookChoice, LoreItem
+from npc_sdk.persona.calendar import Calendar
 from npc_sdk.persona.load import read_persona, read_world_file
-from npc_sdk.persona.schema import Persona, WorldFile
+from npc_sdk.persona.mood import Mood
+from npc_sdk.persona.schema import Persona, SamplingChoice, Voice, WorldFile
+from npc_sdk.persona.secret import Secret
+from npc_sdk.persona.timeline import LoreDefaults, TimelineEntry
+from npc_sdk.persona.tool import Tool
 from npc_sdk.persona.yaml_reader import read_yaml
 
-GUIDE = (Path(__file__).parents[2] / "personas/README.md").read_text(encoding="utf-8")
+VILLAGE = Path(__file__).parents[2] / "personas"
+GUIDE = (VILLAGE / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
 EXAMPLE = re.compile(r"^ *#(?=[^\s#]|  )")
 MADE = {
     "world": ["world/world.yaml", "world/kinds/villager.yaml", "world/lore/places.md", "wren/persona.yaml",
@@ -122,16 +131,32 @@ def test_every_key_has_an_example(root: Path, name: str, model: type[Persona] | 
     assert sorted(set(model.model_fields) - set(value)) == []
 
 
-def test_every_common_attribute_of_lore_has_an_example(root: Path) -> None:
-    path = root / "world/lore/rumours.yaml"
-    path.write_text(uncommented(path.read_text(encoding="utf-8")), encoding="utf-8")
-    value = read_yaml(path).value
+@pytest.mark.parametrize(
+    ("name", "where", "model", "left_to_the_guide"),
+    [
+        pytest.param("world/lore/rumours.yaml", "entries", LoreItem, set(), id="lore"),
+        pytest.param("world/lore/rumours.yaml", "book", BookChoice, set(), id="book"),
+        pytest.param("old_brann/persona.yaml", "voice", Voice, set(), id="voice"),
+        pytest.param("old_brann/persona.yaml", "secrets", Secret, set(), id="secret"),
+        pytest.param("old_brann/persona.yaml", "mood", Mood, set(), id="mood"),
+        pytest.param("old_brann/persona.yaml", "sampling", SamplingChoice, set(), id="sampling"),
+        pytest.param("world/world.yaml", "tools", Tool, {"parameters"}, id="tool"),
+        pytest.param("world/world.yaml", "calendar", Calendar, set(), id="calendar"),
+        pytest.param("world/world.yaml", "lore", LoreDefaults, set(), id="lore defaults"),
+        pytest.param(
+            "world/world.yaml", "timeline", TimelineEntry, {"id", "npcs", "factions", "places", "when"}, id="timeline"
+        ),
+    ],
+)
+def test_every_key_inside_has_an_example_but_what_the_guide_names(
+    root: Path, name: str, where: str, model: type[BaseModel], left_to_the_guide: set[str]
+) -> None:
+    (root / name).write_text(uncommented((root / name).read_text(encoding="utf-8")), encoding="utf-8")
+    value = read_yaml(root / name).value
     assert isinstance(value, dict)
-    rare = {
-        "until", "scan_depth", "group_first", "group_scored", "exclude_recursion", "prevent_recursion",
-        "delay_until_recursion", "ignore_budget", "always", "source",
-    }  # fmt: skip
-    assert set(LoreItem.model_fields) - set(value["entries"][0]) <= rare
+    found = value[where]
+    shown = {key for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict) for key in one}
+    assert set(model.model_fields) - shown == left_to_the_guide
 
 
 @pytest.mark.parametrize("name", [name for names in MADE.values() for name in names if name.endswith(".yaml")])
@@ -165,7 +190,12 @@ def test_nothing_is_written_over(root: Path) -> None:
         pytest.param(["persona", "Élodie"], "a letter first: elodie", id="accent"),
         pytest.param(["persona", "7 dwarfs"], "a letter first: dwarfs", id="digit first"),
         pytest.param(["persona", "世"], "a letter first: character", id="other script"),
-        pytest.param(["persona", "world"], "a letter first: world_1", id="taken"),
+        pytest.param(["persona", "world"], "reserved (take another name: world_npc)", id="reserved"),
+        pytest.param(["persona", "player"], "reserved (take another name: player_npc)", id="the player"),
+        pytest.param(["persona", "Player"], "a letter first: player_npc", id="reserved but for its capital"),
+        pytest.param(["persona", "lpt9"], "reserved (take another name: lpt9_npc)", id="device"),
+        pytest.param(["lore", "con"], "'con' is reserved", id="lore called as a device"),
+        pytest.param(["kind", "nul"], "'nul' is reserved", id="kind called as a device"),
         pytest.param(["persona", "../x"], "a letter first: x", id="path"),
         pytest.param(["lore", "../../x"], "a letter first: x", id="path of lore"),
         pytest.param(["persona", "ada", "--extends", "vilager"], "did you mean 'villager'?", id="kind"),
@@ -179,6 +209,32 @@ def test_a_wrong_name_is_told_with_a_better_one(root: Path, command: list[str], 
     assert told in str(caught.value)
 
 
+def test_a_file_or_a_link_in_the_way_is_told_and_nothing_is_written(root: Path, tmp_path: Path) -> None:
+    at = ("--personas", str(root))
+    (root / "zed").write_text("mine", encoding="utf-8")
+    with pytest.raises(SettingsError, match="zed is a file where a folder belongs"):
+        _npc("new", "persona", "zed", *at)
+    (tmp_path / "elsewhere").mkdir()
+    (root / "ysra").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SettingsError, match="ysra is a link"):
+        _npc("new", "persona", "ysra", *at)
+    (root / "world/lore/lands.md").symlink_to(tmp_path / "elsewhere/x")
+    with pytest.raises(SettingsError, match=r"lands\.md is a link"):
+        _npc("new", "lore", "lands", *at)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["world", "n" * 300], ["lore", "x", "--personas", "n" * 300]])
+def test_what_the_disk_refuses_is_told_with_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        _npc("new", *command)
+    assert caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_without_a_world_is_told_how_to_begin(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="begin with: npc new world personas"):
         _npc("new", "persona", "ada", "--personas", str(tmp_path))
@@ -188,6 +244,21 @@ def test_a_folder_without_a_world_is_told_how_to_begin(tmp_path: Path) -> None:
 def test_any_name_is_written_so_that_it_is_read_back(root: Path, name: str) -> None:
     _npc("new", "persona", "ada", "--name", name, "--personas", str(root))
     assert load_world(root).personas["ada"].name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["V", "No: yes", '"Quoted" #1', "O'Brien", "true", "12", "Ünal", "{Brace}", "@KIND@", "\\"]
+)
+def test_a_world_of_any_name_can_be_read_and_added_to(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "x"
+    _npc("new", "world", str(root), "--name", name)
+    _npc("new", "persona", "ada", "--extends", "villager", "--personas", str(root))
+    _npc("new", "kind", "guard", "--personas", str(root))
+    content = load_world(root)
+    assert (content.world.name, content.world.places["village"].name) == (name, name)
+    assert content.world.premise.startswith(f"{name} lies")
+    assert content.personas["ada"].role.endswith(name)
+    assert f"older than {name} stands" in " ".join(entry.text for entry in content.lore)
 
 
 def test_examples_use_the_names_of_the_world_and_become_comments_where_it_has_none(tmp_path: Path) -> None:
@@ -207,7 +278,19 @@ def test_the_guide_for_writers_names_every_key(model: type[Persona] | type[World
     assert [key for key in model.model_fields if not re.search(rf"\b{key}\b", GUIDE)] == []
 
 
-@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL), ids=lambda block: block[:20])
+def test_the_guide_is_short() -> None:
+    assert len(GUIDE.splitlines()) <= 300
+
+
+def test_the_guides_questions_can_be_asked(tmp_path: Path) -> None:
+    (block,) = [block for block in BLOCKS if block.startswith("cases:")]
+    (tmp_path / "cases.yaml").write_text(block, encoding="utf-8")
+    assert len(read_cases(tmp_path / "cases.yaml", load_world(VILLAGE))) == 3
+
+
+@pytest.mark.parametrize(
+    "block", [block for block in BLOCKS if not block.startswith("cases:")], ids=lambda block: block[:20]
+)
 def test_the_guides_examples_are_right(tmp_path: Path, block: str) -> None:
     """Each is a part of a persona or of world.yaml."""
     as_world, as_persona = tmp_path / "world.yaml", tmp_path / "persona.yaml"

@@ -99,6 +99,27 @@ def test_every_hidden_fact_is_asked_for(tmp_path: Path) -> None:
             id="the better part of it",
         ),
         pytest.param(
+            {"bob": f'taboos: ["{CROWN}"]\n'}, ("bob", "places.the-treasure", "bob.taboos[0]"), id="what it shuns"
+        ),
+        pytest.param(
+            {"bob": f'greeting: "{CROWN}"\n'}, ("bob", "places.the-treasure", "bob.greeting"), id="first words"
+        ),
+        pytest.param(
+            {"bob": f'relationships: {{player: {{words: {{4: "{CROWN}"}}}}}}\n'},
+            ("bob", "places.the-treasure", "bob.relationships.player.words.4"),
+            id="words about the player",
+        ),
+        pytest.param(
+            {"bob": f'secrets: [{{id: s, text: You are ill., when: hurt, hint: "{CROWN}"}}]\n'},
+            ("bob", "places.the-treasure", "bob.secrets[0].hint"),
+            id="hint of a secret",
+        ),
+        pytest.param(
+            {"world": f'tools: [{{name: dig, description: "{CROWN}"}}]\n'},
+            ("bob", "places.the-treasure", "tools.dig"),
+            id="description of an act",
+        ),
+        pytest.param(
             {"ada": f'secrets: ["{SECRET}"]\n', "lore": f"\n## Horse\nIs it so? {SECRET}\n"},
             ("bob", "ada.secrets[0]", "places.horse"),
             id="secret of another",
@@ -122,6 +143,27 @@ def test_a_fact_told_twice_is_found_with_both_places(
     tmp_path: Path, changes: dict[str, str], leak: tuple[str, str, str]
 ) -> None:
     assert leak in _found(find_leaks(load_world(_write(tmp_path, **changes))))
+
+
+@pytest.mark.parametrize("key", ["style", "examples"])
+def test_a_voice_can_give_a_fact_away(tmp_path: Path, key: str) -> None:
+    root = _write(tmp_path)
+    said = f'style: "{CROWN}"' if key == "style" else f'style: gruff\n  examples: ["{CROWN}"]'
+    (root / "bob/persona.yaml").write_text(f"name: Bob\nrole: a farmer\nvoice:\n  {said}\n", encoding="utf-8")
+    ((npc_id, _, passage),) = _found(find_leaks(load_world(root)))
+    assert (npc_id, passage) == ("bob", "bob.voice.style" if key == "style" else "bob.voice.examples[0]")
+
+
+def test_what_a_kind_says_is_told_to_all_who_are_of_it(tmp_path: Path) -> None:
+    root = _write(tmp_path, bob="extends: folk\n", ada="extends: folk\n")
+    (root / "world/kinds").mkdir()
+    (root / "world/kinds/folk.yaml").write_text(f'taboos: ["{CROWN}"]\n', encoding="utf-8")
+    assert _found(find_leaks(load_world(root))) == [("bob", "places.the-treasure", "bob.taboos[0]")]
+
+
+def test_no_model_is_needed_that_a_persona_names(tmp_path: Path) -> None:
+    report = find_leaks(load_world(_write(tmp_path, bob="model: big\n")))
+    assert (report.leaks, report.pairs) == ([], 1)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,30 @@ def test_mistakes_in_cases_are_told_with_their_place(
     assert all(str(path) in line for line in said)
 
 
+@pytest.mark.parametrize(
+    ("npc_id", "wanted", "state", "is_told"),
+    [
+        pytest.param("tobin", "timeline.feast-begins", "", True, id="not yet"),
+        pytest.param("tobin", "timeline.feast-begins", "date: 3 Leaffall 200", False, id="by then"),
+        pytest.param("mara", "tobin.own.the-secret-of-the-stew", "", True, id="another's"),
+        pytest.param("tobin", "tobin.own.the-secret-of-the-stew", "", False, id="its own"),
+    ],
+)
+def test_a_wanted_entry_that_nobody_asked_can_know_is_a_mistake_of_the_case(
+    tmp_path: Path, content: WorldContent, npc_id: str, wanted: str, state: str, is_told: bool
+) -> None:
+    case = f"cases:\n  - {{ask: What?, npc: {npc_id}, expects: [places.the-gate, {wanted}], state: {{{state}}}}}\n"
+    path = _write(tmp_path, case)
+    if not is_told:
+        assert len(read_cases(path, content)) == 1
+        return
+    with pytest.raises(ContentProblems) as caught:
+        read_cases(path, content)
+    (problem,) = caught.value.problems
+    assert f"{npc_id} cannot know '{wanted}' then: " in problem.message
+    assert (problem.line, problem.field) == (2, "cases[0].expects[1]")
+
+
 def test_the_place_of_an_unknown_entry_is_its_own(tmp_path: Path, content: WorldContent) -> None:
     path = _write(tmp_path, CASES.replace("the-old-mill]", "x]"))
     with pytest.raises(ContentProblems) as caught:
@@ -160,6 +184,7 @@ def test_the_report_names_what_was_missed() -> None:
     text = _table_text({mode: [_found(("x",), "a"), _found(("a",), "a"), quiet] for mode in MODES})
     assert "missed: mara: 'x' wants x, got a" in text
     assert "not left alone: pip: 'Hi' got a" in text
+    assert "of as many as can stand there" in " ".join(text.split())
     assert re.search(r"fused\W+3\W+50\.0\W+50\.0\W+0\.500\W+0\.0", text)
 
 

@@ -15,7 +15,8 @@ from npc_sdk.persona.world_file import WorldFile
 
 _TOKEN = re.compile(r"@([A-Z_]+)@")
 _EXAMPLE = re.compile(r"^( *)#(?=[^\s#]|  )")
-_PLAIN = re.compile(r"[A-Za-z][\w' -]*\w")
+_PLAIN = re.compile(r"[A-Za-z](?:[\w' -]*\w)?")
+_WORLD = "@WORLD@"
 # What an example shows where the world has nothing of that sort.
 _FALLBACK = {
     "FACTION": "watch", "PLACE": "village", "QUEST": "letter", "STAGE": "done", "EVENT": "insulted",
@@ -25,8 +26,12 @@ _FALLBACK = {
 
 def starter(name: str, values: Mapping[str, str]) -> str:
     """A file's text with the values in place of their @NAMES@."""
-    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
-    blocks = itertools.groupby(text.splitlines(), key=lambda line: bool(_EXAMPLE.match(line)))
+    lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
+    world = values.get("WORLD", "")
+    if name.endswith(".yaml") and yaml_text(world) != world:
+        lines = list(map(_quoted, lines))
+        values = {**values, "QUOTED": yaml_text(world), "ESCAPED": yaml_text(world)[1:-1]}
+    blocks = itertools.groupby(lines, key=lambda line: bool(_EXAMPLE.match(line)))
     return "\n".join(_filled("\n".join(lines), values) for _, lines in blocks) + "\n"
 
 
@@ -36,7 +41,7 @@ def names_of(world: WorldFile | None) -> dict[str, str]:
         return {}
     quest = next(iter(world.quests.items()), None)
     found = {
-        "WORLD": yaml_text(world.name),
+        "WORLD": world.name,
         "FACTION": next(iter(world.factions), ""),
         "PLACE": next(iter(world.places), ""),
         "EVENT": next(iter(world.events), ""),
@@ -57,6 +62,14 @@ def yaml_text(text: str) -> str:
     """A text as it stands in YAML: plain where that is safe, else in quotes."""
     is_word = text.lower() in {"true", "false", "null"}
     return text if _PLAIN.fullmatch(text) and not is_word else json.dumps(text, ensure_ascii=False)
+
+
+def _quoted(line: str) -> str:
+    """A line of YAML made fit for a world whose name needs quotes: around the name alone, or around the sentence."""
+    head, _, text = line.partition(": ")
+    if _WORLD not in line or text == _WORLD or "{" in line:
+        return line.replace(_WORLD, "@QUOTED@")
+    return f'{head}: "{text.replace(_WORLD, "@ESCAPED@")}"'
 
 
 def _filled(block: str, values: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ Called by repeat.py. Texts count as read by a character if the prompt or its own
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from npc_sdk.lore.content import WORLD_FOLDER, WorldContent
 from npc_sdk.persona.greeting import greetings
 from npc_sdk.persona.load import PERSONA_FILE, WORLD_FILE
 from npc_sdk.persona.schema import Persona
-from npc_sdk.persona.secret import secret_hints
-from npc_sdk.persona.yaml_reader import FieldPath
+from npc_sdk.persona.secret import Secret
+from npc_sdk.persona.yaml_reader import FieldPath, field_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +49,38 @@ def passages_of(content: WorldContent, facts: tuple[Fact, ...]) -> Iterator[Pass
     yield Passage("premise", content.world.premise, path, where=("premise",))
     for index, rule in enumerate(content.world.rules):
         yield Passage(f"rules[{index}]", rule, path, where=("rules", index))
+    for index, tool in enumerate(content.world.tools):
+        yield Passage(f"tools.{tool.name}", tool.description, path, where=("tools", index, "description"))
     for npc_id, persona in content.personas.items():
         yield from _persona_passages(npc_id, persona, content.root / npc_id / PERSONA_FILE)
 
 
 def _persona_passages(npc_id: str, persona: Persona, path: Path) -> Iterator[Passage]:
-    single = {"role": persona.role, "description": persona.description, "appearance": persona.appearance}
-    several = {
-        "goals": persona.goals,
-        "situation": persona.situation,
-        "greeting": greetings(persona),
-        "barks": persona.barks,
-        "secrets": secret_hints(persona),
+    for where, text in _texts(persona):
+        yield Passage(f"{npc_id}.{field_name(where)}", text, path, owner=npc_id, where=where)
+
+
+def _texts(persona: Persona) -> Iterator[tuple[FieldPath, str]]:
+    """Every text of a persona that is no fact of its own and can reach its prompt or the player."""
+    yield from (((key,), getattr(persona, key)) for key in ("name", "role", "description", "appearance"))
+    yield ("voice", "style"), persona.voice.style
+    several: dict[FieldPath, Sequence[str]] = {
+        ("voice", "examples"): persona.voice.examples,
+        ("goals",): persona.goals,
+        ("taboos",): persona.taboos,
+        ("situation",): persona.situation,
+        ("barks",): persona.barks,
     }
-    for key, text in single.items():
-        yield Passage(f"{npc_id}.{key}", text, path, owner=npc_id, where=(key,))
-    for key, texts in several.items():
-        for index, text in enumerate(texts):
-            yield Passage(f"{npc_id}.{key}[{index}]", text, path, owner=npc_id, where=(key, index))
-    for index, text in enumerate(persona.voice.examples):
-        yield Passage(f"{npc_id}.voice.examples[{index}]", text, path, owner=npc_id, where=("voice", "examples", index))
+    for where, texts in several.items():
+        yield from (((*where, index), text) for index, text in enumerate(texts))
+    is_one = isinstance(persona.greeting, str)
+    for index, text in enumerate(greetings(persona)):
+        yield ("greeting",) if is_one else ("greeting", index), text
+    for index, secret in enumerate(persona.secrets):
+        if isinstance(secret, Secret) and secret.when:
+            yield ("secrets", index, "hint"), secret.hint
+    if persona.mood is not None:
+        yield from ((("mood", "moves", what), mood) for what, mood in persona.mood.moves.items())
+        yield ("mood", "start"), persona.mood.start or ""
+    for other, bond in persona.relationships.items():
+        yield from ((("relationships", other, "words", str(level)), line) for level, line in bond.words.items())

@@ -119,9 +119,13 @@ def find_leaks(
 
 
 def _asker(content: WorldContent) -> Ask:
-    """The world with its doors wide open: what a budget or a draw keeps out today may come in tomorrow."""
+    """The world with its doors wide open: what a budget or a draw keeps out today may come in tomorrow.
+
+    Other models that personas name are not asked for: the same prompt is compiled for each.
+    """
     engine = ScriptedEngine("", context_tokens=_WINDOW_TOKENS)
-    opened = dataclasses.replace(content, lore=tuple(map(_unruled, content.lore)))
+    personas = {npc_id: one.model_copy(update={"model": None}) for npc_id, one in content.personas.items()}
+    opened = dataclasses.replace(content, lore=tuple(map(_unruled, content.lore)), personas=personas)
     world = World(opened, engine, SessionSettings(lore_limit=_LORE_LIMIT))
 
     def ask(npc_id: str, question: Question, state: State) -> CompiledPrompt:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, JsonValue
 
 from npc_sdk.errors import ContentError
+from npc_sdk.evals.lore.viewpoint import viewer_of
 from npc_sdk.lore.content import WorldContent
+from npc_sdk.lore.scope import barred
 from npc_sdk.persona.authored import Authored, Line, NpcId, Short
 from npc_sdk.persona.problem import first_problems, name_hint, raise_if_any
 from npc_sdk.persona.validate import problem_at, validate
@@ -41,14 +43,36 @@ class CaseFile(Authored):
 
 
 def read_cases(path: Path, content: WorldContent) -> tuple[Case, ...]:
-    """The cases of a file. Raises: ContentProblems with every mistake, also names that the world does not have."""
+    """The cases of a file.
+
+    Raises: ContentProblems with every mistake, also names that the world does not have and wants that cannot be met.
+    """
     document = read_yaml(path)
     file, problems = validate(document, CaseFile)
     if file is not None:
-        problems += first_problems(_unknown_names(document, file, content))
+        unknown = first_problems(_unknown_names(document, file, content))
+        problems += unknown or first_problems(_unknowable(document, file, content))
     raise_if_any(problems)
     assert file is not None, "a file without mistakes has cases"
     return file.cases
+
+
+def barred_wants(content: WorldContent, cases: Sequence[Case]) -> Iterator[tuple[int, int, str]]:
+    """What a character cannot know on its case's day and in its state: the case, the place in expects, the reason."""
+    scopes = {entry.entry_id: entry.scope for entry in content.lore}
+    for number, case in enumerate(cases):
+        viewer = viewer_of(content, case.npc, case.state)
+        for at, wanted in enumerate(case.expects):
+            if why := barred(scopes[wanted], viewer):
+                yield number, at, why
+
+
+def _unknowable(document: Document, file: CaseFile, content: WorldContent) -> Iterator[ContentError]:
+    for number, at, why in barred_wants(content, file.cases):
+        case = file.cases[number]
+        told = f"{case.npc} cannot know {case.expects[at]!r} then: {why}"
+        hint = "take it out, or give the case a 'state:' in which it can"
+        yield problem_at(document, ("cases", number, "expects", at), told, hint)
 
 
 def _unknown_names(document: Document, file: CaseFile, content: WorldContent) -> Iterator[ContentError]:

@@ -17,8 +17,9 @@ from npc_sdk.evals.lore.run import Found
 
 BEST = "fused"
 NOTE = (
-    "recall@k: how much of what answers stands among the first k. MRR: one over the place of the first of them. left "
-    "alone: how many of the cases that want nothing got nothing. Time: one search, from the words to the reasons."
+    "recall@k: how many of the entries that answer stand among the first k, of as many as can stand there. MRR: one "
+    "over the place of the first of them. left alone: how many of the cases that want nothing got nothing. Time: one "
+    "search, from the words to the reasons."
 )
 
 

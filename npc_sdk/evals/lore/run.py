@@ -8,19 +8,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from npc_sdk.evals.lore.case import Case
+from npc_sdk.evals.lore.viewpoint import viewer_of
 from npc_sdk.lore.alias import Aliases
 from npc_sdk.lore.book import LoreBook
 from npc_sdk.lore.content import WorldContent
 from npc_sdk.lore.index import WEIGHTS, Weights
 from npc_sdk.lore.language import Language
-from npc_sdk.lore.scan import Scan, Viewer
+from npc_sdk.lore.scan import Scan
 from npc_sdk.session.cast import alias_names
-from npc_sdk.session.feelings import Feelings
-from npc_sdk.session.learned import Learned
-from npc_sdk.session.state import GameState
-from npc_sdk.session.viewpoint import Viewpoint
 
-PLAYER = "Traveller"
 MODES: Mapping[str, Weights] = MappingProxyType(
     {
         "keyed": Weights(1, 0, 0),
@@ -85,12 +81,4 @@ def _scans(content: WorldContent, cases: Sequence[Case]) -> Iterator[Scan]:
     aliases = Aliases(alias_names(content), Language.named(content.world.language).words)
     for case in cases:
         said = tuple(map(aliases.expanded, (*case.before, case.ask)))
-        yield Scan(_viewer(content, case), said, chance="npc eval lore")
-
-
-def _viewer(content: WorldContent, case: Case) -> Viewer:
-    """The character as a new conversation finds it, the case's state laid over."""
-    names = {npc_id: persona.name for npc_id, persona in content.personas.items()}
-    persona = content.personas[case.npc]
-    moment = Viewpoint(case.npc, persona, content.world, GameState(), Feelings(), Learned(), names)
-    return moment.view(PLAYER, case.state).viewer
+        yield Scan(viewer_of(content, case.npc, case.state), said, chance="npc eval lore")
