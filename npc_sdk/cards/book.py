@@ -21,7 +21,7 @@ from npc_sdk.cards.world_info import as_card_entry, is_world_info
 from npc_sdk.lore.schema import LoreFile, LoreItem
 from npc_sdk.lore.sheet import MAX_CONDITIONS, MAX_REGEXES
 
-MAX_ENTRIES = 10_000
+MAX_ENTRIES = 5_000
 _ID_CHARS = 64
 # What one file holds: half of the values that our YAML reader takes, as it counts both ends of lists; a third of the
 # bytes, as characters may have several; and as many expressions and conditions as the lore reader takes.
