@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from game_bridge import message as wire
+from game_bridge.credential import ClientCurve, find_credential
 from game_bridge.face import ClientFace, ReplyFace, SessionFace
 from game_bridge.link import Link, OnEdited
 from game_bridge.settings import DEFAULT_ADDRESS
@@ -109,15 +110,19 @@ class AsyncNpcClient(ClientFace[AsyncNpcSession]):
         cls,
         address: str = DEFAULT_ADDRESS,
         *,
+        token: str | None = None,
+        curve: ClientCurve | None = None,
         timeout_s: float = 5.0,
         client: str = "npc-sdk python",
         on_edited: OnEdited | None = None,
     ) -> Self:
         """Connect and say hello. on_edited hears of edits of the world's files.
 
-        Raises: ConnectionLost, VersionMismatch, Overloaded.
+        Without a token, NPC_SERVER_TOKEN or the file of `npc serve` says it; "" shows none. curve is for a server on
+        another machine.
+        Raises: ConnectionLost, AuthenticationFailed, VersionMismatch, Overloaded, SettingsError.
         """
-        link = Link(address, timeout_s, on_edited)
+        link = Link(address, timeout_s, on_edited, find_credential(address, token, curve))
         await link.open(client)
         return cls(link)
 

@@ -13,6 +13,7 @@ from typing import Self, TypeAlias
 
 from game_bridge import message as wire
 from game_bridge.async_client import AsyncNpcClient, AsyncNpcSession, AsyncReply
+from game_bridge.credential import ClientCurve, find_credential
 from game_bridge.face import ClientFace, ReplyFace, SessionFace
 from game_bridge.link import OnEdited
 from game_bridge.link_thread import LinkThread
@@ -122,15 +123,19 @@ class NpcClient(ClientFace[NpcSession]):
         cls,
         address: str = DEFAULT_ADDRESS,
         *,
+        token: str | None = None,
+        curve: ClientCurve | None = None,
         timeout_s: float = 5.0,
         client: str = "npc-sdk python",
         on_edited: OnEdited | None = None,
     ) -> Self:
         """Connect and say hello. on_edited hears of edits of the world's files, on the client's own thread.
 
-        Raises: ConnectionLost, VersionMismatch, Overloaded.
+        Without a token, NPC_SERVER_TOKEN or the file of `npc serve` says it; "" shows none. curve is for a server on
+        another machine.
+        Raises: ConnectionLost, AuthenticationFailed, VersionMismatch, Overloaded, SettingsError.
         """
-        thread = LinkThread(address, timeout_s, on_edited)
+        thread = LinkThread(address, timeout_s, on_edited, find_credential(address, token, curve))
         try:
             thread.run(thread.link.open(client))
         except BaseException:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -15,7 +16,8 @@ import zmq.asyncio
 
 from game_bridge import message as wire
 from game_bridge.core import Answered, ClientCore, Happening, Outgoing, Settled
-from npc_sdk.errors import BridgeError, ConnectionLost, NpcError, ProtocolError, UnknownRequest
+from game_bridge.credential import Credential, show
+from npc_sdk.errors import AuthenticationFailed, BridgeError, ConnectionLost, NpcError, ProtocolError, UnknownRequest
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished
 from npc_sdk.messages import FunctionCall, ImagePart, JsonValue
 
@@ -23,6 +25,14 @@ log = logging.getLogger(__name__)
 
 _BYE_S = 1.0
 _MAX_FRAME_BYTES = 16 * 2**20
+_EVENTS = (
+    zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+)
+_HANG_UPS = 4
+_OTHER_MECHANISM = 0x11000002  # ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH
 
 Sink: TypeAlias = Callable[[Event], object]
 OnEdited: TypeAlias = Callable[[wire.Edited], object]
@@ -32,8 +42,13 @@ Answering = TypeVar("Answering", bound=wire.Answer)
 class Link:
     """One connection. Every method belongs to the loop that open ran on."""
 
-    def __init__(self, address: str, timeout_s: float, on_edited: OnEdited | None = None) -> None:
+    def __init__(
+        self, address: str, timeout_s: float, on_edited: OnEdited | None = None, credential: Credential = None
+    ) -> None:
         self.core = ClientCore()
+        self._credential = credential
+        self._hang_ups = 0
+        self._let_in = asyncio.Event()
         self._on_edited = on_edited
         self._address = address
         self._timeout_s = timeout_s
@@ -44,13 +59,16 @@ class Link:
         self._is_closed = False
 
     async def open(self, client: str) -> None:
-        """Connect and say hello. Raises: ConnectionLost when nobody answers in time, VersionMismatch, Overloaded."""
+        """Connect and say hello.
+
+        Raises: ConnectionLost when nobody answers in time, AuthenticationFailed, VersionMismatch, Overloaded;
+        SettingsError for a key file that cannot be read.
+        """
         self._context = zmq.asyncio.Context()
         self._socket = self._connect()
-        # the monitor says at once what silence would say only after idle_s
-        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._start(self._pump())
         try:
+            await self._wait_at_the_door()
             await self.ask(wire.Welcome, wire.Hello, protocol=wire.PROTOCOL, client=client, **self._wants())
         except BaseException:
             await self.close()
@@ -70,10 +88,7 @@ class Link:
                 outcome = await future
         except TimeoutError as exc:
             self.core.give_up(outgoing.ref)
-            raise ConnectionLost(
-                f"{self._address} did not answer {message.__name__.lower()} within {self._timeout_s:g} s",
-                hint="is the server running there?",
-            ) from exc
+            raise self._silence(message) from exc
         finally:
             self._waiting.pop(outgoing.ref, None)
         if isinstance(outcome, NpcError):
@@ -81,6 +96,23 @@ class Link:
         if not isinstance(outcome, answer):
             raise ProtocolError(f"The server answered {message.__name__.lower()} with {outcome.type}")
         return outcome
+
+    async def _wait_at_the_door(self) -> None:
+        """Until the handshake is over: while it fails and begins anew, libzmq has no queue that would take a message.
+
+        Raises: ConnectionLost, AuthenticationFailed.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._let_in.wait()
+        except TimeoutError as exc:
+            raise self._silence(wire.Hello) from exc
+        if self.core.lost is not None:
+            raise self.core.lost
+
+    def _silence(self, message: type[wire.Asked]) -> ConnectionLost:
+        told = f"{self._address} did not answer {message.__name__.lower()} within {self._timeout_s:g} s"
+        return ConnectionLost(told, hint="is the server running there?")
 
     def say(
         self,
@@ -199,9 +231,14 @@ class Link:
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1_000)
         socket.setsockopt(zmq.IPV6, int("[" in self._address))
         try:
+            show(socket, self._credential)
+            # says at once what silence would say only after idle_s; begun before anything can have happened
+            self._monitor = socket.get_monitor_socket(_EVENTS)
             socket.connect(self._address)
-        except zmq.ZMQError as exc:
+        except BaseException as exc:
             self._context.destroy(linger=0)
+            if not isinstance(exc, zmq.ZMQError):
+                raise
             raise ConnectionLost(
                 f"{self._address!r} is no address to connect to: {exc}", hint="for example tcp://127.0.0.1:5577"
             ) from exc
@@ -212,18 +249,49 @@ class Link:
         poller = zmq.asyncio.Poller()
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._monitor, zmq.POLLIN)
-        reason = "The client stopped reading"
+        error: BridgeError = ConnectionLost("The client stopped reading", hint="connect again")
         try:
             while self.core.lost is None:
                 ready = dict(await poller.poll())
                 await self._read_all()
-                if self._monitor in ready:
-                    reason = f"{self._address} closed the connection"
+                lost = await self._look() if self._monitor in ready else None
+                if lost is not None:
+                    error = lost
                     return
         except (zmq.ZMQError, RuntimeError) as exc:
-            reason = f"The socket failed: {exc}"
+            error = ConnectionLost(f"The socket failed: {exc}", hint="connect again")
         finally:
-            self._lose(ConnectionLost(reason, hint="connect again"))
+            self._lose(error)
+
+    async def _look(self) -> BridgeError | None:
+        """What libzmq's monitor tells, where it is the end.
+
+        A server that wants another mechanism may hang up before it has said so: then libzmq tries again, and we give it
+        some goes, since one that is just being ended looks the same.
+        """
+        event, value = struct.unpack("=hi", (await self._monitor.recv_multipart())[0])
+        match event:
+            case zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self._let_in.set()
+            case zmq.EVENT_DISCONNECTED if self._let_in.is_set():
+                return ConnectionLost(f"{self._address} closed the connection", hint="connect again")
+            case zmq.EVENT_DISCONNECTED:
+                self._hang_ups += 1
+                return self._not_let_in() if self._hang_ups == _HANG_UPS else None
+            case zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                hint = "a token lives as long as its server: read it anew, or hand NPC_SERVER_TOKEN to both"
+                return AuthenticationFailed(f"{self._address} did not take this client's token or key", hint=hint)
+            case _ if value == _OTHER_MECHANISM:
+                return self._not_let_in()
+            case _:
+                hint = "is it another program's?"
+                return ConnectionLost(f"{self._address} does not speak as an NPC server does", hint=hint)
+        return None
+
+    def _not_let_in(self) -> BridgeError:
+        wrong = "asks for a token or key" if self._credential is None else "does not take what this client shows"
+        hint = "give token=, or NPC_SERVER_TOKEN; a server with --no-auth takes none"
+        return AuthenticationFailed(f"{self._address} {wrong}", hint=hint)
 
     async def _read_all(self) -> None:
         while True:
@@ -243,7 +311,9 @@ class Link:
                 self._lose(ConnectionLost(f"{self._address} was silent for {limits.idle_s:g} s", hint="connect again"))
 
     def _lose(self, error: NpcError) -> None:
+        """Whoever waits, waits no longer."""
         self._deliver(self.core.lose(error))
+        self._let_in.set()
 
     def _deliver(self, happenings: list[Happening]) -> None:
         for happening in happenings:

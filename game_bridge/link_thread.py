@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from game_bridge.credential import Credential
 from game_bridge.link import Link, OnEdited
 from npc_sdk.errors import ConnectionLost
 
@@ -20,8 +21,10 @@ Result = TypeVar("Result")
 class LinkThread:
     """Starts with its thread running; close ends both the link and the thread."""
 
-    def __init__(self, address: str, timeout_s: float, on_edited: OnEdited | None = None) -> None:
-        self.link = Link(address, timeout_s, on_edited)
+    def __init__(
+        self, address: str, timeout_s: float, on_edited: OnEdited | None = None, credential: Credential = None
+    ) -> None:
+        self.link = Link(address, timeout_s, on_edited, credential)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="npc-client", daemon=True)
         self._closing = threading.Lock()

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 import zmq
 import zmq.asyncio
 
+from game_bridge.auth import Doorkeeper
 from game_bridge.settings import BridgeSettings
 from npc_sdk.errors import SettingsError
 
@@ -22,12 +23,24 @@ _FLUSH_S = 0.1
 
 
 class Router:
-    """A bound socket. Its mechanism is NULL; a PLAIN or CURVE one would be set up in _open, before the bind."""
+    """A bound socket, whose newcomers a doorkeeper looks at unless the settings let anybody in.
+
+    Raises: SettingsError.
+    """
 
     def __init__(self, settings: BridgeSettings) -> None:
         self._max_frames = settings.limits.max_images + 1
         self._context = zmq.asyncio.Context()
-        self._socket = self._open(settings)
+        self._doorkeeper: Doorkeeper | None = None
+        try:
+            if not settings.allow_anonymous:
+                self._doorkeeper = Doorkeeper(self._context, settings)
+            self._socket = self._open(settings)
+        except BaseException:
+            if self._doorkeeper is not None:
+                self._doorkeeper.close()
+            self._context.destroy(linger=0)
+            raise
         self.address = str(self._socket.getsockopt_string(zmq.LAST_ENDPOINT))
 
     async def receive(self) -> tuple[bytes, list[bytes]]:
@@ -58,6 +71,8 @@ class Router:
 
     async def close(self) -> None:
         """Close, a moment after the last message was handed over."""
+        if self._doorkeeper is not None:
+            self._doorkeeper.close()
         # libzmq 4.3.5 can hang for ever in term when a lingering socket loses a client at the same time
         await asyncio.sleep(_FLUSH_S)
         self._context.destroy(linger=0)
@@ -87,11 +102,11 @@ class Router:
         }
         for option, value in options.items():
             socket.setsockopt(option, value)
+        if self._doorkeeper is not None:
+            self._doorkeeper.guard(socket)
         try:
             socket.bind(settings.address)
         except zmq.ZMQError as exc:
-            socket.close(linger=0)
-            self._context.term()
             raise SettingsError(
                 f"bridge.address: cannot listen on {settings.address!r}: {exc}", hint="is another server running?"
             ) from exc

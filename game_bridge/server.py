@@ -48,6 +48,12 @@ class BridgeServer:
         return self._open_router().address
 
     @property
+    def token(self) -> str:
+        """What a client must show, or "" where a token is no use."""
+        has_token = not self._settings.allow_anonymous and self._settings.curve is None
+        return self._settings.token if has_token else ""
+
+    @property
     def peer_count(self) -> int:
         """Welcomed connections."""
         return len(self._peers)
@@ -61,7 +67,8 @@ class BridgeServer:
         self._router = Router(self._settings)
         loop = asyncio.get_running_loop()
         self._loops = [loop.create_task(self._receive(self._router)), loop.create_task(self._sweep())]
-        log.info("listening on %s", self._router.address)
+        whom = "any program of this machine" if self._settings.allow_anonymous else "those with a token or key"
+        log.info("listening on %s, for %s", self._router.address, whom)
 
     async def wait(self) -> None:
         """Serve until cancelled. Raises: whatever broke the server."""

@@ -1,11 +1,10 @@
-"""What a bridge server can be told: where to listen, how much to take from one connection, how long to wait."""
+"""What a bridge server can be told: where to listen, whom to let in, how much to take from one, how long to wait."""
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field, fields
-from urllib.parse import urlsplit
 
+from game_bridge.credential import ServerCurve, check_token, is_local, new_token
 from game_bridge.told import Limits
 from npc_sdk.errors import SettingsError
 
@@ -16,12 +15,16 @@ DEFAULT_ADDRESS = "tcp://127.0.0.1:5577"
 class BridgeSettings:
     """Port ``*`` takes any free one. Everything numeric is positive.
 
+    Clients show token, a random one unless given; with curve, a key instead; with allow_anonymous, nothing at all.
     Units: seconds; outbox_messages waiting for one connection; frames of one message.
-    Raises: SettingsError for an address beyond this machine without allow_remote, or a number that is not positive.
+    Raises: SettingsError for an address beyond this machine without curve, a token that is none, or a number that is
+    not positive.
     """
 
     address: str = DEFAULT_ADDRESS
-    allow_remote: bool = False
+    token: str = field(default_factory=new_token, repr=False)
+    allow_anonymous: bool = False
+    curve: ServerCurve | None = None
     limits: Limits = field(default_factory=Limits)
     max_peers: int = 64
     outbox_messages: int = 2_048
@@ -34,21 +37,11 @@ class BridgeSettings:
             value = getattr(self, name)
             if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
                 raise SettingsError(f"bridge.{name}: {value!r} is not positive")
-        if not self.allow_remote and not is_local(self.address):
+        check_token(self.token)
+        if self.curve is None and not is_local(self.address):
             raise SettingsError(
-                f"bridge.address: {self.address!r} can be reached from other machines, and the bridge does not "
-                "authenticate yet",
-                hint="listen on 127.0.0.1, or allow remote clients on purpose with allow_remote",
+                f"bridge.address: {self.address!r} can be reached from other machines, and there a token is no proof",
+                hint="listen on 127.0.0.1, or let known keys in with curve",
             )
-
-
-def is_local(address: str) -> bool:
-    """Whether only this machine can connect to a ZeroMQ address."""
-    parts = urlsplit(address)
-    if parts.scheme in {"ipc", "inproc"}:
-        return True
-    host = parts.netloc.rpartition(":")[0].strip("[]")
-    try:
-        return parts.scheme == "tcp" and ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        if self.curve is not None and self.allow_anonymous:
+            raise SettingsError("bridge.allow_anonymous: keys are asked for", hint="leave curve or allow_anonymous out")

@@ -17,6 +17,7 @@ NpcError
 │   └── EngineCrashed      engine_crashed    (retryable)
 └── BridgeError            bridge            the connection between game and server
     ├── ProtocolError      protocol          a frame that the protocol does not allow
+    ├── AuthenticationFailed  auth            the server did not take the token or key
     ├── VersionMismatch    version
     ├── TooLarge           too_large
     └── ConnectionLost     connection_lost   (retryable)
@@ -133,6 +134,10 @@ class BridgeError(NpcError):
 
 class ProtocolError(BridgeError):
     code = "protocol"
+
+
+class AuthenticationFailed(BridgeError):
+    code = "auth"
 
 
 class VersionMismatch(BridgeError):

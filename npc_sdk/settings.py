@@ -119,10 +119,19 @@ class SessionSettings(Group):
 
 
 class ServerSettings(Group):
-    """Where the bridge listens; port 0 takes any free one."""
+    """Where the bridge listens, and who may connect; port 0 takes any free one."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=5577, ge=0, le=65535, description="0 takes any free port.")
+    token: str | None = Field(
+        default=None, repr=False, description="What clients of this machine must show; a new one each start if unset."
+    )
+    curve_key: Path | None = Field(
+        default=None, description="The server's secret key file, needed to listen beyond this machine."
+    )
+    curve_clients: Path | None = Field(
+        default=None, description="The folder with the public .key file of each client that may connect by CURVE."
+    )
 
 
 class Settings(Group):

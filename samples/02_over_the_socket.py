@@ -19,7 +19,7 @@ async def main(engine: str = "hearth") -> None:
     world = World.load(bundled_personas(), create_engine(engine))
     async with (
         BridgeServer(world, BridgeSettings(address="tcp://127.0.0.1:*")) as server,
-        await AsyncNpcClient.connect(server.address) as client,
+        await AsyncNpcClient.connect(server.address, token=server.token) as client,
     ):
         print(f"connected to {server.address}; here live {', '.join(client.npcs.values())}")
         await asyncio.gather(ask(client, "tobin", "How are you?"), ask(client, "corvin", "Who are you?"))

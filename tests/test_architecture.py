@@ -39,6 +39,7 @@ ENGINE_MAY_USE = {*VALUES, "npc_sdk.engine", "npc_sdk.decoding", "npc_sdk.vision
 
 # `npc serve` starts the bridge, `npc top` asks it: the steps up, taken when a command runs and not when it is imported.
 STEPS_UP = {
+    ("npc_sdk.cli.serve", "game_bridge.credential"),
     ("npc_sdk.cli.serve", "game_bridge.edit"),
     ("npc_sdk.cli.serve", "game_bridge.server"),
     ("npc_sdk.cli.serve", "game_bridge.settings"),

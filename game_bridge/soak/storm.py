@@ -52,7 +52,13 @@ async def run_soak(requests: int, clients: int, seed: int, world: HostedWorld | 
     Raises: an ExceptionGroup of ConnectionLost when the server is mute.
     """
     tally, ended, started_s = Tally(), Counter[str](), time.perf_counter()
-    settings = BridgeSettings(address="tcp://127.0.0.1:*", limits=_LIMITS, max_peers=4 * clients, cancel_grace_s=1.0)
+    settings = BridgeSettings(
+        address="tcp://127.0.0.1:*",
+        allow_anonymous=True,  # players of the bare protocol, on a port that lives as long as this
+        limits=_LIMITS,
+        max_peers=4 * clients,
+        cancel_grace_s=1.0,
+    )
 
     def count(request_id: str, _event: object) -> None:
         ended[request_id] += 1

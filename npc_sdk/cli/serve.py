@@ -1,6 +1,7 @@
 """`npc serve`: a world behind the socket, for a game in another process.
 
-Prints ``loading DONE/TOTAL WHAT`` lines and one ``ready ADDRESS`` line; games that start the server wait for it.
+Prints ``loading DONE/TOTAL WHAT`` lines, where a token was made ``token FILE``, and one ``ready ADDRESS`` line; games
+that start the server wait for it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +24,13 @@ from npc_sdk.errors import NpcError, SettingsError
 if TYPE_CHECKING:
     from game_bridge.server import BridgeServer
     from game_bridge.settings import BridgeSettings
+    from npc_sdk.settings import ServerSettings
     from npc_sdk.watch import Reload
     from npc_sdk.world import World
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Where to listen; other machines cannot connect yet.")] = None,
+    host: Annotated[str | None, typer.Option(help="Where to listen; beyond this machine keys are needed.")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes any free port.", min=0, max=65535)] = None,
     engine: option.Engine = None,
     personas: option.Personas = None,
@@ -37,6 +41,13 @@ def serve(
     until_input_closes: Annotated[
         bool, typer.Option("--until-input-closes", help="Stop when standard input closes, as it does if the game dies.")
     ] = False,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="Leave the token for clients here, not in your cache folder.", metavar="FILE"),
+    ] = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Let any program of this machine connect, without a token.")
+    ] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Play edits of the characters' files at once, between two turns.")
     ] = False,
@@ -44,21 +55,64 @@ def serve(
 ) -> None:
     """Serve the characters to a game. Ctrl-C stops; open replies are ended first.
 
-    Prints "ready ADDRESS" when clients can connect.
+    Prints "ready ADDRESS" when clients can connect. They show the token of NPC_SERVER_TOKEN, or else one that is
+    made for this launch: "token FILE" says where it lies, for this user only.
     """
     from npc_sdk.cli.assembly import open_world, read_settings
 
     chosen = read_settings(settings, engine=engine, personas=personas)
-    bridge = _bridge_settings(host or chosen.server.host, chosen.server.port if port is None else port)
+    at = (host or chosen.server.host, chosen.server.port if port is None else port)
+    bridge = _bridge_settings(*at, chosen.server, no_auth)
+    door = _Door(bridge, token_file, is_made=chosen.server.token is None)
     world = open_world(chosen, _print_progress, seed=seed)
     is_kept = chosen.session.fronts_dir is not None
-    asyncio.run(_serve(world, bridge, ready_file, until_input_closes, warms_up=is_kept, watches=watch))
+    asyncio.run(_serve(world, bridge, door, ready_file, until_input_closes, warms_up=is_kept, watches=watch))
 
 
-def _bridge_settings(host: str, port: int) -> BridgeSettings:
+def _bridge_settings(host: str, port: int, server: ServerSettings, allows_all: bool) -> BridgeSettings:
+    """Raises: SettingsError for one half of the keys, or an address that needs them."""
+    from game_bridge.credential import ServerCurve, new_token
     from game_bridge.settings import BridgeSettings
 
-    return BridgeSettings(address=f"tcp://{host}:{port or '*'}")
+    key, clients = server.curve_key, server.curve_clients
+    if (key is None) != (clients is None):
+        raise SettingsError("server.curve_key and server.curve_clients belong together", hint="set both or neither")
+    return BridgeSettings(
+        address=f"tcp://{host}:{port or '*'}",
+        token=new_token() if server.token is None else server.token,
+        allow_anonymous=allows_all,
+        curve=ServerCurve(key, clients) if key and clients else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """How clients of this launch learn its token: from a file, unless they were told it before."""
+
+    settings: BridgeSettings
+    file: Path | None
+    is_made: bool
+
+    @contextmanager
+    def open(self, address: str) -> Iterator[None]:
+        """The token's file lies there for as long as the block runs. Raises: SettingsError."""
+        from game_bridge.credential import forget_token, token_file, write_token
+
+        own = token_file(address)
+        if own is not None:
+            forget_token(own)  # a server that was killed may have left it
+        file = self.file or (own if self.is_made else None)
+        if self.settings.allow_anonymous:
+            typer.echo("WARNING: --no-auth lets any program of this machine talk to the characters", err=True)
+        if file is None or self.settings.allow_anonymous or self.settings.curve is not None:
+            yield
+            return
+        write_token(file, self.settings.token)
+        typer.echo(f"token {file}")
+        try:
+            yield
+        finally:
+            forget_token(file, self.settings.token)
 
 
 def _print_progress(done: int, total: int, what: str) -> None:
@@ -68,6 +122,7 @@ def _print_progress(done: int, total: int, what: str) -> None:
 async def _serve(
     world: World,
     settings: BridgeSettings,
+    door: _Door,
     ready_file: Path | None,
     until_input_closes: bool,
     *,
@@ -85,8 +140,9 @@ async def _serve(
         if warms_up:
             await _warm_up(world)
         async with BridgeServer(world, settings) as server:
-            _announce(server.address, ready_file)
-            await _until_stopped(server, stop, _follow_edits(world, server) if watches else None)
+            with door.open(server.address):
+                _announce(server.address, ready_file)
+                await _until_stopped(server, stop, _follow_edits(world, server) if watches else None)
     finally:
         await world.close()
 

@@ -44,19 +44,19 @@ def top(
     server = read_settings(settings).server
     address = f"tcp://{host or server.host}:{port or server.port}"
     console = Console(highlight=False)
-    with _connect(address) as client:
+    with _connect(address, server.token) as client:
         if once or not console.is_terminal:
             console.print(board(client.stats(), address, ROWS), width=None if console.is_terminal else PLAIN_COLUMNS)
         else:
             _watch(client, address, console, interval)
 
 
-def _connect(address: str) -> NpcClient:
-    """Raises: ConnectionLost, VersionMismatch, Overloaded."""
+def _connect(address: str, token: str | None = None) -> NpcClient:
+    """Raises: ConnectionLost, AuthenticationFailed, VersionMismatch, Overloaded."""
     from game_bridge.client import NpcClient
 
     try:
-        return NpcClient.connect(address, timeout_s=PATIENCE_S, client="npc top")
+        return NpcClient.connect(address, token=token, timeout_s=PATIENCE_S, client="npc top")
     except ConnectionLost as exc:
         hint = "start a server with npc serve, or name its --port"
         raise ConnectionLost(f"no server answers at {address}", hint=hint) from exc

@@ -54,7 +54,7 @@ def _opened(path: Path) -> TextIO:
 def _play(options: argparse.Namespace, screen: Screen) -> None:
     evening = _evening(options)
     player = evening.player if evening else options.player
-    with _address(options, evening, screen) as address, NpcClient.connect(address) as client:
+    with _server(options, evening, screen) as (address, token), NpcClient.connect(address, token=token) as client:
         play = Play(Game(), client, screen, player)
         screen.title(evening.title if evening else TITLE, f"{player} arrives as the lamps are lit.")
         if evening:
@@ -72,18 +72,18 @@ def _evening(options: argparse.Namespace) -> Evening | None:
 
 
 @contextmanager
-def _address(options: argparse.Namespace, evening: Evening | None, screen: Screen) -> Iterator[str]:
-    """The given server's, or that of one started for this evening."""
+def _server(options: argparse.Namespace, evening: Evening | None, screen: Screen) -> Iterator[tuple[str, str | None]]:
+    """Address and token of the given server, whose token the client finds, or of one started for this evening."""
     if options.address:
-        yield options.address
+        yield options.address, None
         return
     seed = options.seed if options.seed is not None else evening.seed if evening else None
     arguments = [f"--{name}={value}" for name in _FOR_THE_SERVER if (value := getattr(options, name))]
     arguments += [f"--seed={seed}"] if seed is not None else []
     with ExitStack() as stack:
         with screen.waiting("The village wakes up ...") as on_progress:
-            address = stack.enter_context(running_server(arguments, on_progress))
-        yield address
+            reached = stack.enter_context(running_server(arguments, on_progress))
+        yield reached
 
 
 @contextmanager

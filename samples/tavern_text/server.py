@@ -5,6 +5,7 @@ Knows the command line and the two kinds of lines that the server prints; nothin
 
 from __future__ import annotations
 
+import os
 import queue
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
+from game_bridge.credential import TOKEN_VARIABLE, new_token
 from npc_sdk.errors import ConnectionLost
 
 START_TIMEOUT_S = 300.0  # a large model on a slow disk
@@ -24,19 +26,28 @@ _TAIL_LINES = 4
 
 
 @contextmanager
-def running_server(arguments: Sequence[str], on_progress: Callable[[str], None]) -> Iterator[str]:
-    """The address of a server that runs for as long as the block does.
+def running_server(arguments: Sequence[str], on_progress: Callable[[str], None]) -> Iterator[tuple[str, str]]:
+    """The address of a server that runs for as long as the block does, and the token that it asks for.
 
-    The server stops by itself when its standard input closes, so that it ends even if this process is killed.
+    The token goes over by the environment, so that it stands in no file and on no command line. The server stops by
+    itself when its standard input closes, so that it ends even if this process is killed.
     Raises: ConnectionLost where it does not come up, with its own last words.
     """
     command = [sys.executable, "-m", "npc_sdk.cli", "serve", "--port", "0", "--until-input-closes", *arguments]
+    token = new_token()
+    environ = {**os.environ, TOKEN_VARIABLE: token}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+            start_new_session=True,
+            env=environ,
         )
         try:
-            yield _await_ready(process, complaints, on_progress)
+            yield _await_ready(process, complaints, on_progress), token
         finally:
             _stop(process)
 

@@ -23,6 +23,7 @@ FAST = Limits(heartbeat_s=0.1, idle_s=5.0, reply_timeout_s=30.0)
 
 def quick_settings(limits: Limits = FAST, **changes: object) -> BridgeSettings:
     defaults: dict[str, object] = {"cancel_grace_s": 0.3, "shutdown_grace_s": 1.0, "send_patience_s": 0.3}
+    defaults["allow_anonymous"] = True  # test_auth.py has those that ask
     return BridgeSettings(address="tcp://127.0.0.1:*", limits=limits, **{**defaults, **changes})  # type: ignore[arg-type]
 
 

@@ -19,6 +19,8 @@ from npc_sdk.watch import reload
 from npc_sdk.world import World
 from tests.world.test_reload import FILES, write
 
+from .conftest import quick_settings
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
@@ -40,7 +42,7 @@ def _heard(world: World) -> str:
 
 
 async def test_facts_are_learned_and_forgotten(world: World) -> None:
-    async with BridgeServer(world) as server, await AsyncNpcClient.connect(server.address) as client:
+    async with BridgeServer(world, quick_settings()) as server, await AsyncNpcClient.connect(server.address) as client:
         entry_id = await client.learn("pip", "The ferry is back.", source="told by Robin", keys=["ferry"])
         await client.learn("pip", entry_id="secret.the-map", source="saw it")
         await (await client.say("pip", "The ferry, or the map?")).read()
@@ -56,7 +58,7 @@ async def test_facts_are_learned_and_forgotten(world: World) -> None:
 
 
 async def test_events_move_feelings(world: World) -> None:
-    async with BridgeServer(world) as server, await AsyncNpcClient.connect(server.address) as client:
+    async with BridgeServer(world, quick_settings()) as server, await AsyncNpcClient.connect(server.address) as client:
         felt = await client.happen("insulted", "pip", player="Robin")
         assert (felt.mood, dict(felt.relation)) == ("angry", {"player": -2})
         with pytest.raises(RequestError, match="did you mean 'insulted'"):
@@ -64,14 +66,14 @@ async def test_events_move_feelings(world: World) -> None:
 
 
 async def test_names_come_with_the_welcome(world: World) -> None:
-    async with BridgeServer(world) as server, await AsyncNpcClient.connect(server.address) as client:
+    async with BridgeServer(world, quick_settings()) as server, await AsyncNpcClient.connect(server.address) as client:
         assert client.pronunciations == {"Mara": "MAH-rah"}
 
 
 async def test_edits_are_told_to_those_who_want_to_know(world: World, tmp_path: Path) -> None:
     told: list[wire.Edited] = []
     async with (
-        BridgeServer(world) as server,
+        BridgeServer(world, quick_settings()) as server,
         await AsyncNpcClient.connect(server.address, on_edited=told.append) as client,
         await AsyncNpcClient.connect(server.address) as other,
     ):
@@ -95,7 +97,7 @@ async def test_a_callback_that_fails_costs_no_connection(world: World) -> None:
         raise ZeroDivisionError
 
     async with (
-        BridgeServer(world) as server,
+        BridgeServer(world, quick_settings()) as server,
         await AsyncNpcClient.connect(server.address, on_edited=fail) as client,
     ):
         server.announce(edited_message(None, [], {}))
@@ -106,7 +108,7 @@ async def test_a_callback_that_fails_costs_no_connection(world: World) -> None:
 async def test_notices_come_among_the_events(tmp_path: Path) -> None:
     write(tmp_path, {**FILES, "world/lore/oath.md": "## Oath\nconstant: true\nessential: true\n" + "word " * 200})
     world = World.load(tmp_path, ScriptedEngine("Aye.", context_tokens=300))
-    async with BridgeServer(world) as server, await AsyncNpcClient.connect(server.address) as client:
+    async with BridgeServer(world, quick_settings()) as server, await AsyncNpcClient.connect(server.address) as client:
         events = [event async for event in await client.say("pip", "Hello.")]
     (notice,) = [event for event in events if isinstance(event, Notice)]
     assert (notice.code, notice.subject) == ("essential_dropped", "oath.oath")
@@ -121,5 +123,5 @@ async def test_the_blocking_client_has_the_same(world: World) -> None:
             client.forget("mara", entry_id)
             return entry_id, mood
 
-    async with BridgeServer(world) as server:
+    async with BridgeServer(world, quick_settings()) as server:
         assert await asyncio.to_thread(use, server.address) == ("mara.learned.1", "angry")

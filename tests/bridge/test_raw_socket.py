@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
+import pytest
 
 import game_bridge
 from game_bridge.server import BridgeServer
+
+from .conftest import quick_settings
+from .fakes import FakeWorld
 
 DOCUMENT = (Path(game_bridge.__file__).parent / "PROTOCOL.md").read_text(encoding="utf-8")
 
@@ -60,15 +64,24 @@ class Wire:
         )
 
 
-def play(address: str) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
+def shake_hands(line: Wire, token: str) -> None:
+    """As the document says it, with a token or without."""
+    line.socket.sendall(quoted("greeting with a token" if token else "greeting"))
+    greeting = line.read(64)
+    mechanism = b"PLAIN" if token else b"NULL\0"
+    assert (greeting[0], greeting[9], greeting[10], greeting[12:17]) == (0xFF, 0x7F, 3, mechanism)
+    if token:
+        line.socket.sendall(quoted("token").replace(b"s3cret", token.encode()))
+        assert line.read(10) == quoted("welcome of the token")
+    line.socket.sendall(quoted("initiate" if token else "ready"))
+    flags, ready = line.frame()
+    assert (flags, ready[:6], b"ROUTER" in ready) == (4, b"\x05READY", True)
+
+
+def play(address: str, token: str = "") -> tuple[dict[str, Any], list[dict[str, Any]], int]:
     line = Wire(address)
     with line.socket:
-        line.socket.sendall(quoted("greeting"))
-        greeting = line.read(64)
-        assert (greeting[0], greeting[9], greeting[10], greeting[12:16]) == (0xFF, 0x7F, 3, b"NULL")
-        line.socket.sendall(quoted("ready"))
-        flags, ready = line.frame()
-        assert (flags, ready[:6], b"ROUTER" in ready) == (4, b"\x05READY", True)
+        shake_hands(line, token)
         line.socket.sendall(quoted("hello on the socket"))
         welcome = line.message()
         line.send({"type": "talk", "ref": 2, "npc_id": "mara"})
@@ -83,14 +96,33 @@ def play(address: str) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
         return welcome, events, line.pings
 
 
-async def test_the_documents_bytes_are_enough_to_play(server: BridgeServer) -> None:
-    welcome, events, pings = await to_thread(play, server.address)
+@pytest.mark.parametrize("token", ["", "s3cret", "other!"])
+async def test_the_documents_bytes_are_enough_to_play(world: FakeWorld, token: str) -> None:
+    asks = {"token": token, "allow_anonymous": False} if token else {}
+    async with BridgeServer(world, quick_settings(**asks)) as server:
+        welcome, events, pings = await to_thread(play, server.address, token)
     assert (welcome["ref"], welcome["protocol"]) == (1, 1)
     assert [event["type"] for event in events] == ["text", "sentence", "finished", "goodbye"]
     assert events[2]["text"] == "w" * 300
     assert pings
 
 
+async def test_a_wrong_token_is_answered_and_then_cut_off(world: FakeWorld) -> None:
+    def show() -> tuple[bytes, bytes]:
+        line = Wire(server.address)
+        with line.socket:
+            line.socket.sendall(quoted("greeting with a token"))
+            line.read(64)
+            line.socket.sendall(quoted("token"))
+            return line.read(10), line.socket.recv(100) + line.socket.recv(100)
+
+    async with BridgeServer(world, quick_settings(token="another", allow_anonymous=False)) as server:
+        answer, rest = await to_thread(show)
+    assert answer != quoted("welcome of the token")
+    assert len(rest) < 10
+
+
 def test_greeting_and_ready_have_the_lengths_that_zmtp_wants() -> None:
-    assert len(quoted("greeting")) == 64
-    assert quoted("ready")[1] == len(quoted("ready")) - 2
+    assert len(quoted("greeting")) == len(quoted("greeting with a token")) == 64
+    for command in ("ready", "initiate", "token", "welcome of the token"):
+        assert quoted(command)[1] == len(quoted(command)) - 2

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import zmq
 
 from game_bridge import message as wire
+from game_bridge.credential import ServerCurve
 from game_bridge.message import Limits
 from game_bridge.server import BridgeServer
 from game_bridge.settings import BridgeSettings
@@ -180,12 +182,12 @@ async def test_tool_results_for_no_open_call_are_refused(raw: RawClient) -> None
 def test_only_this_machine_is_served_unless_told_otherwise(address: str) -> None:
     with pytest.raises(SettingsError, match="other machines"):
         BridgeSettings(address=address)
-    assert BridgeSettings(address=address, allow_remote=True).address == address
+    assert BridgeSettings(address=address, curve=ServerCurve(Path("own"), Path("clients"))).address == address
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:0", "tcp://[::1]:5577", "ipc:///tmp/npc"])
 def test_local_addresses_are_fine(address: str) -> None:
-    assert BridgeSettings(address=address).allow_remote is False
+    assert BridgeSettings(address=address).curve is None
 
 
 def test_numbers_must_be_positive() -> None:

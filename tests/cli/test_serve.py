@@ -5,25 +5,28 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from test_npc_command import ENVIRON, npc
 
 from game_bridge.client import NpcClient
+from npc_sdk.errors import AuthenticationFailed
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
+def start(*arguments: str, environ: Mapping[str, str] = ENVIRON) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "npc_sdk.cli", "serve", "--engine", "scripted", "--port", "0", *arguments]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=ENVIRON)
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env={**ENVIRON, **environ})
 
 
 def address_of(server: subprocess.Popen[str]) -> str:
-    """Waits for the ready line."""
+    """Waits for the ready line, behind the one that says where the token lies."""
     assert server.stdout is not None
+    assert server.stdout.readline().startswith("token ")
     line = server.stdout.readline()
     assert line.startswith("ready tcp://127.0.0.1:"), server.communicate(timeout=20)
     return line.split()[1]
@@ -46,6 +49,61 @@ def test_closed_input_ends_the_server() -> None:
         address_of(server)
         _, complaints = server.communicate(timeout=20)
     assert (server.returncode, complaints) == (0, "")
+
+
+def test_a_token_is_made_for_the_launch_and_lies_where_the_user_wants_it(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    with start("--until-input-closes", "--token-file", str(file)) as server:
+        address = address_of(server)
+        token = file.read_text(encoding="ascii").strip()
+        with pytest.raises(AuthenticationFailed):
+            NpcClient.connect(address, token="")
+        with NpcClient.connect(address, token=token) as client:
+            client.ping()
+        said, complaints = server.communicate(timeout=20)
+    assert token not in said + complaints
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_environment_hands_a_token_over_and_no_file_is_made(tmp_path: Path) -> None:
+    environ = {"NPC_SERVER_TOKEN": "s3cret", "XDG_RUNTIME_DIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    with start("--until-input-closes", environ=environ) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().removeprefix("ready ").strip()
+        with NpcClient.connect(address, token="s3cret") as client:
+            client.ping()
+        said, complaints = server.communicate(timeout=20)
+    assert "s3cret" not in said + complaints
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_anybody_is_let_in_only_with_a_loud_word() -> None:
+    with start("--until-input-closes", "--no-auth") as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().removeprefix("ready ").strip()
+        with NpcClient.connect(address) as client:
+            client.ping()
+        _, complaints = server.communicate(timeout=20)
+    assert "WARNING: --no-auth" in complaints
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ("host: 0.0.0.0", "other machines"),
+        ("curve_key: server.key_secret", "belong together"),
+        ("curve_key: none.key_secret, curve_clients: .", "*.key"),
+        ("token: ''", "visible ASCII"),
+    ],
+    ids=["open to all", "half of the keys", "no keys", "an empty token"],
+)
+def test_mistakes_about_who_may_connect_are_told(told: str, words: str, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"server: {{{told}}}\n", encoding="utf-8")
+    done = npc("serve", "--engine", "scripted", "--port", "0", "--settings", str(settings), cwd=tmp_path)
+    assert done.returncode == 1
+    assert words in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
 
 
 def test_ready_file_holds_the_address(tmp_path: Path) -> None:

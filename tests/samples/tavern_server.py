@@ -88,7 +88,7 @@ class _ServerThread:
     async def _run(self) -> None:
         self._over = asyncio.Event()
         world = World.load(bundled_personas(), ScriptedEngine(self._answer))
-        async with BridgeServer(world, BridgeSettings(address="tcp://127.0.0.1:*")) as server:
+        async with BridgeServer(world, BridgeSettings(address="tcp://127.0.0.1:*", allow_anonymous=True)) as server:
             self.address = server.address
             self._is_ready.set()
             await self._over.wait()

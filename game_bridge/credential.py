@@ -1,0 +1,174 @@
+"""What a client shows to be let in: a token that lives as long as a launch, or a key of its own; and where tokens lie.
+
+Knows files, the environment and socket options. Called by both sides; auth.py checks what is shown. Floor 0 only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import zmq
+import zmq.auth
+
+from npc_sdk.errors import SettingsError
+
+TOKEN_VARIABLE = "NPC_SERVER_TOKEN"
+USER = "game"
+log = logging.getLogger(__name__)
+
+_TOKEN_BYTES = 32
+_MAX_TOKEN_BYTES = 255  # what PLAIN's one-byte length can say
+_FOLDER = "npc-sdk"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCurve:
+    """own_key is the server's secret key file, clients the folder with the public key file of each who may connect."""
+
+    own_key: Path
+    clients: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCurve:
+    """own_key is the client's secret key file, server_key the server's public one. zmq.auth.create_certificates makes
+    such files.
+    """
+
+    own_key: Path
+    server_key: Path
+
+
+Credential: TypeAlias = str | ClientCurve | None
+
+
+def new_token() -> str:
+    """A token that nobody can guess."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)
+
+
+def check_token(token: str) -> None:
+    """Raises: SettingsError, which does not show the token."""
+    if not token.isascii() or not token.isprintable() or not 0 < len(token) <= _MAX_TOKEN_BYTES:
+        hint = "leave it out, and a random one is made"
+        raise SettingsError(f"server.token: should be 1 to {_MAX_TOKEN_BYTES} visible ASCII characters", hint=hint)
+
+
+def is_local(address: str) -> bool:
+    """Whether only this machine can connect to a ZeroMQ address."""
+    parts = urlsplit(address)
+    if parts.scheme in {"ipc", "inproc"}:
+        return True
+    host = parts.netloc.rpartition(":")[0].strip("[]")
+    try:
+        return parts.scheme == "tcp" and (host == "localhost" or ipaddress.ip_address(host).is_loopback)
+    except ValueError:
+        return False
+
+
+def token_file(address: str) -> Path | None:
+    """Where `npc serve` leaves the token of its port, under the user's own folder; None for what has no port."""
+    try:
+        port = urlsplit(address).port
+    except ValueError:
+        return None
+    return _user_folder() / _FOLDER / f"{port}.token" if port else None
+
+
+def write_token(path: Path, token: str) -> None:
+    """The file is its owner's alone from its first byte on, and appears whole. Raises: SettingsError."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{token}\n")
+        partial.replace(path)
+    except OSError as exc:
+        hint = f"name another with --token-file, or hand the token over as {TOKEN_VARIABLE}"
+        raise SettingsError(f"cannot write the token file {str(path)!r}: {exc}", hint=hint) from exc
+
+
+def forget_token(path: Path, token: str | None = None) -> None:
+    """Takes a token's file away; where token is given, only if the file holds that one and not a later server's."""
+    if token is not None and _read_token(path) != token:
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as exc:
+        log.warning("the token file of a server that is gone stays: %s", exc)
+
+
+def find_credential(address: str, token: str | None, curve: ClientCurve | None) -> Credential:
+    """What to show: what was given, else NPC_SERVER_TOKEN, else the file of `npc serve`; "" shows nothing.
+
+    Raises: SettingsError for a token that would cross a network in the clear, or is none.
+    """
+    if curve is not None:
+        return curve
+    if not is_local(address):
+        if token:
+            raise SettingsError(f"a token is for this machine only, not for {address!r}", hint="connect with curve=")
+        return None
+    if token is None:
+        file = token_file(address)
+        token = os.environ.get(TOKEN_VARIABLE) or (_read_token(file) if file else None)
+    if token:
+        check_token(token)
+    return token or None
+
+
+def show(socket: zmq.Socket[Any], credential: Credential) -> None:
+    """Sets up a client's socket before it connects. Raises: SettingsError for a key file that cannot be read."""
+    if isinstance(credential, ClientCurve):
+        socket.curve_publickey, socket.curve_secretkey = read_key_pair(credential.own_key)
+        socket.curve_serverkey = read_key(credential.server_key)
+    elif credential is not None:
+        socket.plain_username, socket.plain_password = USER.encode(), credential.encode()
+
+
+def read_key(path: Path) -> bytes:
+    """A public key, as text. Raises: SettingsError."""
+    return _read_keys(path)[0]
+
+
+def read_key_pair(path: Path) -> tuple[bytes, bytes]:
+    """A public key and its secret one. Raises: SettingsError."""
+    public, secret = _read_keys(path)
+    if secret is None:
+        raise SettingsError(f"{str(path)!r} holds no secret key", hint="name the file that ends in .key_secret")
+    return public, secret
+
+
+def _read_keys(path: Path) -> tuple[bytes, bytes | None]:
+    try:
+        public, secret = zmq.auth.load_certificate(path)
+    except (OSError, ValueError) as exc:
+        hint = "zmq.auth.create_certificates makes key files"
+        raise SettingsError(f"cannot read the key file {str(path)!r}: {exc}", hint=hint) from exc
+    return public, secret
+
+
+def _read_token(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _user_folder() -> Path:
+    """Where this user's programs leave what dies with the launch."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -1,0 +1,1 @@
+"""Clients for game engines, each without dependencies beyond its platform."""

@@ -1,0 +1,159 @@
+// What the client promises of its requests without a server: one end each, whatever comes or does not come.
+#pragma once
+
+#include <string>
+
+#include "vectors.hpp"
+
+// A client in whose hands the server's messages and the clock are put.
+class Staged : public Offline {
+public:
+    Staged() { play(R"({"type":"welcome","ref":1,"protocol":1,"server":"s","capabilities":["tools"],
+        "limits":{"max_body_bytes":2000,"max_images":1,"max_image_bytes":10,"reply_timeout_s":30.0},"npcs":[]})"); }
+
+    void play(const std::string& json) {
+        npc::Value body;
+        npc::MsgpackWriter writer;
+        const bool is_read = JsonReader(json).read(body) && writer.write(body);
+        receive({is_read ? writer.bytes() : std::string()});
+    }
+    void pass(double seconds) {
+        now += seconds;
+        end_overdue();
+        run_later();
+    }
+    std::string start(const npc::SayOptions& options = {}, const std::string& text = "Hello.") {
+        npc::Listener listener;
+        listener.on_text = [this](const std::string& piece) { said += piece; };
+        listener.on_tool_call = [this](const npc::ToolCall& call) { last_call = call; };
+        listener.on_finished = [this](const npc::Finished&) { ++ends; };
+        listener.on_failed = [this](const npc::Failed& failed) { ++ends, code = failed.error.code; };
+        return say("mara-1", text, listener, options);
+    }
+
+    double now = 0;
+    int ends = 0;
+    std::string said, code;
+    npc::ToolCall last_call;
+
+protected:
+    double now_s() const override { return now; }
+};
+
+inline const char* const kText = R"({"type":"text","request_id":"r-1","text":"Yes"})";
+inline const char* const kFinished = R"({"type":"finished","request_id":"r-1","text":"Yes","finish_reason":"stop"})";
+
+inline std::string expect(const Staged& client, int ends, const std::string& code) {
+    if (client.ends != ends) return std::to_string(client.ends) + " ends";
+    return client.code == code ? "" : "the code is '" + client.code + "'";
+}
+
+inline std::string promise_one_end() {
+    Staged client;
+    client.start();
+    for (const char* message : {kText, kFinished, kFinished, kText}) client.play(message);
+    client.sever({"connection_lost", "", "", true});
+    client.pass(1000);
+    return client.said == "Yes" ? expect(client, 1, "") : "it said " + client.said;
+}
+
+inline std::string promise_time_out() {
+    Staged client;
+    client.start();
+    client.pass(39);
+    client.play(kText);  // a sign of life: the waiting begins anew
+    client.pass(39);
+    if (client.ends != 0) return "it did not wait";
+    client.pass(2);
+    client.play(kFinished);
+    return expect(client, 1, "timeout");
+}
+
+inline std::string promise_cancel_without_answer() {
+    Staged client;
+    const std::string request_id = client.start();
+    if (!client.cancel(request_id)) return "it cannot be cancelled";
+    client.pass(6);
+    return expect(client, 1, "timeout");
+}
+
+inline std::string promise_loss() {
+    Staged client;
+    client.start();
+    client.play("[]");  // no message at all
+    client.run_later();
+    return expect(client, 1, "protocol");
+}
+
+inline std::string promise_refusal_by_error() {
+    Staged client;
+    client.start();
+    client.play(R"({"type":"error","ref":2,"code":"too_large","message":"m"})");
+    client.run_later();
+    return expect(client, 1, "too_large");
+}
+
+inline std::string promise_too_large() {
+    Staged words, pictures;
+    npc::SayOptions options;
+    options.images = {{"image/png", std::string(11, 'x')}};
+    words.start({}, std::string(2000, 'x'));
+    pictures.start(options);
+    if (words.ends + pictures.ends != 0) return "a callback outside of poll";
+    words.run_later();
+    pictures.run_later();
+    const std::string problem = expect(words, 1, "too_large");
+    return problem.empty() ? expect(pictures, 1, "too_large") : problem;
+}
+
+inline std::string promise_bad_text() {
+    Staged client;
+    client.start({}, "\xC3\x28");
+    client.run_later();
+    return expect(client, 1, "protocol");
+}
+
+inline std::string promise_call_once() {
+    Staged client;
+    client.start();
+    client.play(R"({"type":"tool_call","request_id":"r-1","call_id":"c","name":"n","arguments":{}})");
+    if (!client.accept(client.last_call, 1)) return "it cannot be answered";
+    return client.refuse(client.last_call, "no") ? "it can be answered twice" : "";
+}
+
+inline std::string promise_answer_in_time() {
+    Staged client;
+    int answers = 0;
+    std::string code;
+    client.ping([&](const npc::Outcome<npc::Value>& outcome) { ++answers, code = outcome.error.code; });
+    client.pass(6);
+    client.play(R"({"type":"pong","ref":2})");
+    client.sever({"connection_lost", "", "", true});
+    client.run_later();
+    return answers == 1 && code == "timeout" ? "" : std::to_string(answers) + " answers, '" + code + "'";
+}
+
+inline std::string promise_another_answer() {
+    Staged client;
+    std::string code;
+    client.ping([&](const npc::Outcome<npc::Value>& outcome) { code = outcome.error.code; });
+    client.play(R"({"type":"state_ok","ref":2})");
+    return code == "protocol" ? "" : "the code is '" + code + "'";
+}
+
+inline int run_promises() {
+    const std::pair<const char*, std::string (*)()> promises[] = {
+        {"one end", promise_one_end},           {"time-out", promise_time_out},
+        {"cancel", promise_cancel_without_answer}, {"loss", promise_loss},
+        {"refusal", promise_refusal_by_error},  {"too large", promise_too_large},
+        {"bad text", promise_bad_text},         {"call once", promise_call_once},
+        {"answer in time", promise_answer_in_time}, {"another answer", promise_another_answer}};
+    int failures = 0;
+    for (const auto& promise : promises) {
+        const std::string problem = promise.second();
+        std::printf("%s %s%s%s\n", problem.empty() ? "ok" : "failed", promise.first, problem.empty() ? "" : ": ",
+                    problem.c_str());
+        failures += problem.empty() ? 0 : 1;
+    }
+    return failures == 0 ? 0 : 1;
+}

@@ -1,0 +1,94 @@
+// One player and one NPC: opens the session when it is first asked something, and a new one after a reconnect.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client.hpp"
+
+namespace npc {
+
+// The client must live longer. May itself be destroyed at any time: what was asked still ends, at its listener.
+class Conversation {
+public:
+    Conversation(Client& client, std::string npc_id, std::string player = "Traveller")
+        : state_(std::make_shared<State>(client, std::move(npc_id), std::move(player))) {}
+
+    // Heard once a session, before the first reply in it.
+    void on_greeting(std::function<void(const std::string&)> greeting) { state_->greeting = std::move(greeting); }
+
+    // Open the session now, for its greeting. What goes wrong, the next ask tells.
+    void open() { open(state_); }
+
+    // The player speaks. One reply at a time: a second ask before the end of the first fails with bad_request.
+    void ask(std::string text, Listener listener, SayOptions options = {}) {
+        if (state_->is_current()) {
+            state_->request_id = state_->client.say(state_->session_id, text, std::move(listener), options);
+            return;
+        }
+        state_->waiting.push_back({std::move(text), std::move(listener), std::move(options)});
+        open(state_);
+    }
+
+    // Stop the reply; false if none is open. What still waits for the session is not stopped.
+    bool cancel() { return state_->client.cancel(state_->request_id); }
+
+    // Tell the server what the player has typed so far, so that the reply begins sooner.
+    void typing(const std::string& text) {
+        if (state_->is_current()) state_->client.typing(state_->session_id, text);
+    }
+
+    void leave() {
+        if (state_->is_current()) state_->client.leave(state_->session_id);
+        state_->session_id.clear();
+    }
+
+private:
+    struct Waiting {
+        std::string text;
+        Listener listener;
+        SayOptions options;
+    };
+    struct State {
+        State(Client& owner, std::string npc, std::string name)
+            : client(owner), npc_id(std::move(npc)), player(std::move(name)) {}
+        bool is_current() const {
+            return !session_id.empty() && client.is_connected() && connection == client.connections();
+        }
+        Client& client;
+        std::string npc_id, player, session_id, request_id;
+        std::int64_t connection = 0;
+        bool is_opening = false;
+        std::vector<Waiting> waiting;
+        std::function<void(const std::string&)> greeting;
+    };
+
+    static void open(const std::shared_ptr<State>& state) {
+        if (state->is_opening || state->is_current()) return;
+        state->is_opening = true;
+        state->client.talk(state->npc_id, state->player,
+                           [state](const Outcome<Talking>& talking) { opened(*state, talking); });
+    }
+
+    static void opened(State& state, const Outcome<Talking>& talking) {
+        const auto waiting = std::exchange(state.waiting, {});
+        state.is_opening = false;
+        state.session_id = talking.answer.session_id;
+        state.connection = state.client.connections();
+        if (talking && state.greeting) state.greeting(talking.answer.greeting);
+        for (const Waiting& one : waiting) {
+            if (talking)
+                state.request_id = state.client.say(talking.answer.session_id, one.text, one.listener, one.options);
+            else if (one.listener.on_failed)
+                one.listener.on_failed({"", "", talking.error});
+        }
+    }
+
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace npc

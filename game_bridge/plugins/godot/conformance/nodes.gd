@@ -1,0 +1,132 @@
+# What the nodes do at the edges of their lives: without a world, unconnected, asked too much, taken out of the scene.
+extends "script.gd"
+
+const EDGES = [
+	"no_world",
+	"not_connected",
+	"connect",
+	"asked_twice",
+	"bad_option",
+	"cancel_at_once",
+	"npc_leaves",
+	"new_session",
+	"bad_values",
+	"late_answer",
+	"hints",
+	"no_screenshot",
+	"world_leaves",
+]
+
+
+func _steps() -> Array:
+	return EDGES
+
+
+func _step_no_world():
+	_world.remove_from_group("npc_world")
+	var lonely = Npc_.new()
+	add_child(lonely)
+	var end = yield(_say(lonely, Recorder.new(lonely), "Anybody?"), "completed")
+	_world.add_to_group("npc_world")
+	lonely.queue_free()
+	return "" if end[0] == "failed" and end[1]["code"] == "settings" else str(end)
+
+
+func _step_not_connected():
+	_heard_mara.clear()
+	_mara.ask("Hello.")
+	if _heard_mara.ends.size() > 0:
+		return "the end came before ask returned"
+	yield(_until(_heard_mara, "ends", 1), "completed")
+	var is_so = _heard_mara.ends.size() == 1 and _heard_mara.ends[0][1]["code"] == "connection_lost"
+	return "" if is_so and not _mara.is_busy() else str(_heard_mara.ends)
+
+
+func _step_asked_twice():
+	_heard_mara.clear()
+	_mara.ask("Now?")
+	var second = _mara.ask("And now?")
+	yield(_until(_heard_mara, "ends", 1), "completed")
+	yield(_pause(0.1), "completed")
+	return "" if second == "" and _heard_mara.ends == [["finished", "Mara speaks.", "stop"]] else str(_heard_mara.ends)
+
+
+func _step_bad_option():
+	_heard_mara.clear()
+	var end = yield(_say(_mara, _heard_mara, "Now?", {"tool": "give_item"}), "completed")
+	return "" if end[0] == "failed" and end[1]["code"] == "bad_request" and not _mara.is_busy() else str(end)
+
+
+func _step_cancel_at_once():
+	_heard_pip.clear()
+	_pip.ask("Now?")
+	if not _pip.cancel() or _pip.cancel():
+		return "cancel is not true once"
+	yield(_pause(0.3), "completed")
+	return "" if _heard_pip.ends == [["finished", "", "cancelled"]] else str(_heard_pip.ends)
+
+
+func _step_npc_leaves():
+	var guest = _make_npc("mara")
+	var heard = Recorder.new(guest)
+	guest.ask("Tell me a story.")
+	yield(_until(heard, "pieces", 2), "completed")
+	remove_child(guest)
+	var pieces = heard.pieces.size()
+	yield(_pause(0.3), "completed")
+	guest.queue_free()
+	var is_so = heard.ends == [["finished", heard.joined(), "cancelled"]] and heard.pieces.size() == pieces
+	return "" if is_so and pieces > 1 else str(heard.ends)
+
+
+func _step_new_session():
+	_heard_pip.clear()
+	_pip.leave()
+	var end = yield(_say(_pip, _heard_pip, "Now?"), "completed")
+	_pip.talk()
+	_pip.talk()
+	_heard_pip.clear()
+	var again = yield(_say(_pip, _heard_pip, "Now?"), "completed")
+	var expected = ["finished", "Pip speaks.", "stop"]
+	return "" if end == expected and again == expected else "%s, %s" % [str(end), str(again)]
+
+
+func _step_bad_values():
+	var ask = _world.set_state({"place": Vector2(1, 2)})
+	yield(_settled(ask), "completed")
+	var large = _world.set_state({"book": "x".repeat(300000)})
+	yield(_settled(large), "completed")
+	var codes = [ask.error.get("code"), large.error.get("code")]
+	return "" if codes == ["protocol", "too_large"] else str(codes)
+
+
+func _step_late_answer():
+	yield(get_tree(), "idle_frame")
+	return "a call that never was could be answered" if _mara.answer("call-99", "accepted") else ""
+
+
+func _step_hints():
+	_losses = []
+	_mara.approach()
+	_mara.typing("Any wor")
+	_pip.approach()
+	_world.note_frame(0.02)
+	var ask = _world.ping()
+	yield(_settled(ask), "completed")
+	return "" if ask.error.size() == 0 and _losses.size() == 0 else str(_losses)
+
+
+func _step_no_screenshot():
+	yield(get_tree(), "idle_frame")
+	return "" if _world.screenshot(get_viewport()).size() == 0 else "there is a picture without a window"
+
+
+func _step_world_leaves():
+	_heard_mara.clear()
+	_mara.ask("Tell me a story.")
+	yield(_until(_heard_mara, "pieces", 1), "completed")
+	remove_child(_world)
+	yield(_pause(0.2), "completed")
+	_world.queue_free()
+	var ends = _heard_mara.ends
+	return "" if ends.size() == 1 and ends[0][0] == "failed" and ends[0][1]["code"] == "connection_lost" else str(ends)

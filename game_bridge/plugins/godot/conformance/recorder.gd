@@ -1,0 +1,61 @@
+# What an Npc has signalled since the last clear, in order.
+
+var pieces = []
+var sentences = []
+var calls = []
+var settled = []
+var ends = []  # [kind, text or error, reason]
+var answer_with = ""  # accepted or refused; calls are left alone where empty
+
+var _npc = null
+
+
+func _init(npc: Node):
+	_npc = npc
+	npc.connect("response_updated", self, "_on_updated")
+	npc.connect("sentence_finished", self, "_on_sentence")
+	npc.connect("tool_called", self, "_on_called")
+	npc.connect("tool_settled", self, "_on_settled")
+	npc.connect("response_finished", self, "_on_finished")
+	npc.connect("response_failed", self, "_on_failed")
+
+
+func clear() -> void:
+	pieces = []
+	sentences = []
+	calls = []
+	settled = []
+	ends = []
+	answer_with = ""
+
+
+func joined() -> String:
+	return PoolStringArray(pieces).join("")
+
+
+func _on_updated(text):
+	pieces.append(text)
+
+
+func _on_sentence(index, text):
+	sentences.append([index, text])
+
+
+func _on_called(call):
+	calls.append(call)
+	if answer_with == "accepted":
+		_npc.answer(call["call_id"], "accepted", {"left": 0})
+	elif answer_with == "refused":
+		_npc.answer(call["call_id"], "refused", "The sword is not for sale.")
+
+
+func _on_settled(result):
+	settled.append(result)
+
+
+func _on_finished(text, reason):
+	ends.append(["finished", text, reason])
+
+
+func _on_failed(error):
+	ends.append(["failed", error, ""])

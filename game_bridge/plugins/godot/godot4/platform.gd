@@ -1,0 +1,72 @@
+# What Godot 3 and Godot 4 write differently, under one name each: this is Godot 4's half.
+# Knows nothing of NPCs. Called by every shared file.
+
+
+static func now_s() -> float:
+	return Time.get_ticks_msec() / 1000.0
+
+
+static func is_bytes(value) -> bool:
+	return typeof(value) == TYPE_PACKED_BYTE_ARRAY
+
+
+static func is_float(value) -> bool:
+	return typeof(value) == TYPE_FLOAT
+
+
+static func is_text(value) -> bool:
+	return typeof(value) == TYPE_STRING or typeof(value) == TYPE_STRING_NAME
+
+
+static func no_bytes() -> PackedByteArray:
+	return PackedByteArray()
+
+
+static func to_bytes(numbers: Array) -> PackedByteArray:
+	return PackedByteArray(numbers)
+
+
+static func part(bytes: PackedByteArray, at: int, count: int) -> PackedByteArray:
+	return bytes.slice(at, at + count)
+
+
+static func to_utf8(text: String) -> PackedByteArray:
+	return text.to_utf8_buffer()
+
+
+static func from_utf8(bytes: PackedByteArray) -> String:
+	return bytes.get_string_from_utf8()
+
+
+static func joined(parts: Array, between: String) -> String:
+	return between.join(PackedStringArray(parts))
+
+
+# A file's text; empty where it cannot be read.
+static func read_file(path: String) -> String:
+	return FileAccess.get_file_as_string(path) if FileAccess.file_exists(path) else ""
+
+
+# The state of a TCP stream, after it has looked at its socket.
+static func status_of(stream: StreamPeerTCP) -> int:
+	stream.poll()
+	return stream.get_status()
+
+
+# A node that goes on while the game is paused: the server cuts off whoever falls silent.
+static func run_while_paused(node: Node) -> void:
+	node.process_mode = Node.PROCESS_MODE_ALWAYS
+
+
+# The viewport's picture as PNG, its longer side at most max_side pixels; no bytes where nothing is drawn.
+static func screenshot(viewport: Viewport, max_side: int) -> PackedByteArray:
+	var texture = viewport.get_texture()
+	var image = texture.get_image() if texture != null else null
+	if image == null or image.is_empty():
+		return PackedByteArray()
+	image.convert(Image.FORMAT_RGB8)
+	var longer = max(image.get_width(), image.get_height())
+	if longer > max_side:
+		var scale = float(max_side) / longer
+		image.resize(int(max(1, image.get_width() * scale)), int(max(1, image.get_height() * scale)))
+	return image.save_png_to_buffer()

@@ -1,0 +1,33 @@
+# Finds the token to show, as PROTOCOL.md (Who may connect) says: the one given, the environment's, or npc serve's file.
+# Knows no socket. Called by world_base.gd before each dialling, as a server that starts anew makes a new one.
+
+const Platform = preload("platform.gd")
+
+const VARIABLE = "NPC_SERVER_TOKEN"
+
+
+# Empty where there is none, and for another machine: there it would cross a network in the clear.
+static func find(given: String, host: String, port: int) -> String:
+	if not is_local(host):
+		return ""
+	if given != "":
+		return given
+	if OS.get_environment(VARIABLE) != "":
+		return OS.get_environment(VARIABLE)
+	return Platform.read_file("%s/npc-sdk/%d.token" % [_user_folder(), port]).strip_edges()
+
+
+static func is_local(host: String) -> bool:
+	return host == "localhost" or host == "::1" or host.begins_with("127.")
+
+
+static func _user_folder() -> String:
+	var home = OS.get_environment("HOME")
+	if OS.get_name() == "Windows":
+		return OS.get_environment("LOCALAPPDATA")
+	if OS.get_name() == "OSX" or OS.get_name() == "macOS":
+		return home + "/Library/Caches"
+	for variable in ["XDG_RUNTIME_DIR", "XDG_CACHE_HOME"]:
+		if OS.get_environment(variable) != "":
+			return OS.get_environment(variable)
+	return home + "/.cache"

@@ -1,0 +1,393 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace NpcBridge
+{
+    /// <summary>One connection from its greeting to its end, at which everything open in it ends once.</summary>
+    /// <remarks>Open, Serve and End belong to the client's thread; all else may be called from any.</remarks>
+    internal sealed class Link
+    {
+        private const int CloseMs = 300;
+        private const double CancelGraceS = 10;
+        private const double ReplyGraceS = 5;
+        private const double LookEveryS = 0.05;
+
+        private readonly object _gate = new object();
+        private readonly Dictionary<long, Asking> _asked = new Dictionary<long, Asking>();
+        private readonly Dictionary<string, OpenReply> _replies = new Dictionary<string, OpenReply>();
+        private readonly List<byte[]> _frames = new List<byte[]>();
+        private readonly FrameReader _reader = new FrameReader();
+        private readonly byte[] _buffer = new byte[65536];
+        private readonly NpcClientOptions _options;
+        private readonly IEventSink _sink;
+        private readonly Func<bool> _isClosing;
+        private Wire _wire;
+        private Outbox _outbox;
+        private NpcException _lost;
+        private volatile bool _isEnded;
+        private long _lastRef;
+        private double _heard;
+        private double _nextPing;
+        private double _nextLook;
+
+        internal NpcWelcome Welcome { get; private set; }
+
+        internal bool IsLost => Volatile.Read(ref _lost) != null;
+
+        internal Link(NpcClientOptions options, IEventSink sink, Func<bool> isClosing)
+        {
+            _options = options;
+            _sink = sink;
+            _isClosing = isClosing;
+        }
+
+        /// <summary>Connect, shake hands and say hello. Throws NpcException; End must follow in any case.</summary>
+        internal void Open(double deadline)
+        {
+            Func<bool> isStopped = () => IsLost || _isClosing();
+            _wire = Wire.Connect(_options.Host, _options.Port, deadline, isStopped);
+            new Handshake(_wire, _reader, NpcToken.Find(_options)).Run(deadline, isStopped);
+            _outbox = new Outbox(_wire, Break);
+            _heard = Clock.Now;
+            var hello = new Dictionary<string, object>
+            {
+                { "type", "hello" }, { "protocol", 1 }, { "client", _options.ClientName },
+            };
+            if (_options.WantsEdits)
+                hello["wants"] = new List<object> { "edits" };
+            var asking = Ask(hello, "welcome", deadline - Clock.Now, CancellationToken.None);
+            while (!asking.IsCompleted && !isStopped())
+                Step();
+            if (IsLost || !asking.IsCompleted)
+                throw _lost ?? NpcException.Lost("the client was closed");
+            Greet(new NpcWelcome(asking.GetAwaiter().GetResult()));
+        }
+
+        /// <summary>Read until the connection is lost, and say why.</summary>
+        internal NpcException Serve()
+        {
+            while (!IsLost && !_isClosing())
+            {
+                Step();
+                WaitForGame();
+                BeatAndListen();
+            }
+            return _lost ?? NpcException.Lost("the client was closed");
+        }
+
+        /// <summary>Close the socket and end everything that is open. Can be repeated.</summary>
+        internal void End(NpcException error)
+        {
+            Break(error);
+            _outbox?.Close(CloseMs);
+            if (!_isEnded)
+                _wire?.Close();
+            _isEnded = true;
+            List<Asking> asked;
+            List<OpenReply> replies;
+            lock (_gate)
+            {
+                asked = new List<Asking>(_asked.Values);
+                replies = new List<OpenReply>(_replies.Values);
+                _asked.Clear();
+                _replies.Clear();
+            }
+            foreach (var asking in asked)
+                asking.Fail(_lost);
+            foreach (var open in replies)
+                Deliver(open.Reply, ServerMessage.Failed(open.Reply.RequestId, _lost));
+        }
+
+        /// <summary>The connection is lost from now on; the client's thread does the rest.</summary>
+        internal void Break(NpcException error)
+        {
+            Interlocked.CompareExchange(ref _lost, error, null);
+        }
+
+        /// <summary>Send, and wait for the answer of this type. The task fails with NpcException.</summary>
+        internal Task<ServerMessage> Ask(Dictionary<string, object> body, string answer, double timeoutS,
+            CancellationToken cancel)
+        {
+            var asking = new Asking(answer, Clock.Now + timeoutS);
+            long number;
+            lock (_gate)
+            {
+                if (_lost != null || _isEnded)
+                    throw Gone();
+                number = ++_lastRef;
+                body["ref"] = number;
+                Send(body, null);
+                _asked[number] = asking;
+            }
+            if (cancel.CanBeCanceled)
+                asking.Cancelling = cancel.Register(() => GiveUp(number, asking));
+            if (asking.Task.IsCompleted)
+                asking.Cancelling.Dispose();
+            return asking.Task;
+        }
+
+        /// <summary>Send something whose refusal is only logged; false once the connection is lost.</summary>
+        internal bool Tell(Dictionary<string, object> body, bool isNumbered = true)
+        {
+            lock (_gate)
+            {
+                if (_lost != null || _isEnded)
+                    return false;
+                if (isNumbered)
+                    body["ref"] = ++_lastRef;
+                Send(body, null);
+                return true;
+            }
+        }
+
+        /// <summary>Open a reply. Throws NpcException, and then nothing was sent.</summary>
+        internal void Say(NpcReply reply, Dictionary<string, object> body, SayOptions options)
+        {
+            var patience = Math.Min(options.TimeoutS ?? Welcome.ReplyTimeoutS, Welcome.ReplyTimeoutS) + ReplyGraceS;
+            lock (_gate)
+            {
+                if (_lost != null || _isEnded)
+                    throw Gone();
+                body["ref"] = ++_lastRef;
+                Send(body, options.Pictures);
+                _replies[reply.RequestId] = new OpenReply(reply, _lastRef, Clock.Now + patience);
+            }
+        }
+
+        /// <summary>Ask for the end of a reply; false if it has ended.</summary>
+        internal bool Cancel(string requestId)
+        {
+            lock (_gate)
+            {
+                if (!_replies.TryGetValue(requestId, out var open))
+                    return false;
+                open.Deadline = Math.Min(open.Deadline, Clock.Now + CancelGraceS);
+            }
+            return Tell(Body("cancel", "request_id", requestId));
+        }
+
+        /// <summary>A message of one or two fields.</summary>
+        internal static Dictionary<string, object> Body(string type, params object[] fields)
+        {
+            var body = new Dictionary<string, object> { { "type", type } };
+            for (var i = 0; i < fields.Length; i += 2)
+                if (fields[i + 1] != null)
+                    body[(string)fields[i]] = fields[i + 1];
+            return body;
+        }
+
+        private NpcException Gone()
+        {
+            return NpcException.Lost((_lost ?? NpcException.Lost("the connection ended")).Message);
+        }
+
+        private void Send(Dictionary<string, object> body, IList<NpcPicture> pictures)
+        {
+            var frames = new List<byte[]> { MsgPack.Pack(body) };
+            if (Welcome != null && frames[0].Length > Welcome.MaxBodyBytes)
+                throw TooLarge("the message", frames[0].Length, Welcome.MaxBodyBytes);
+            foreach (var picture in pictures ?? new NpcPicture[0])
+                frames.Add(picture.Data);
+            CheckPictures(frames);
+            _outbox.Add(Zmtp.Message(frames));
+        }
+
+        private void CheckPictures(List<byte[]> frames)
+        {
+            if (frames.Count > 1 && frames.Count - 1 > Welcome.MaxPictures)
+                throw NpcException.TooLarge((frames.Count - 1) + " pictures; " + Welcome.MaxPictures + " are allowed",
+                    "send fewer");
+            for (var i = 1; i < frames.Count; i++)
+                if (frames[i].Length > Welcome.MaxPictureBytes)
+                    throw TooLarge("a picture", frames[i].Length, Welcome.MaxPictureBytes);
+        }
+
+        private static NpcException TooLarge(string what, int bytes, int most)
+        {
+            return NpcException.TooLarge(what + " has " + bytes + " bytes; " + most + " are allowed",
+                "make it smaller");
+        }
+
+        private void Greet(NpcWelcome welcome)
+        {
+            if (welcome.Protocol != 1)
+                throw new NpcException("version", "the server speaks version " + welcome.Protocol, "this one speaks 1");
+            Welcome = welcome;
+        }
+
+        private void Step()
+        {
+            try
+            {
+                // frames may have come together with the last bytes of the handshake
+                ReadFrames();
+                var count = _wire.Receive(_buffer);
+                if (count > 0)
+                {
+                    _heard = Clock.Now;
+                    _reader.Append(_buffer, count);
+                    ReadFrames();
+                }
+            }
+            catch (NpcException error)
+            {
+                Break(error);
+            }
+            EndLate();
+        }
+
+        private void ReadFrames()
+        {
+            while (!IsLost && _reader.TryRead(out var frame))
+            {
+                if (frame.IsCommand)
+                {
+                    if (frame.CommandName() == "PING")
+                        _outbox.Add(Zmtp.Pong(frame.Body));
+                    continue;
+                }
+                _frames.Add(frame.Body);
+                if (_frames.Count > Zmtp.MaxFrames)
+                    throw NpcException.Protocol("a message of more than " + Zmtp.MaxFrames + " frames");
+                if (frame.HasMore)
+                    continue;
+                var message = ServerMessage.Read(_frames);
+                _frames.Clear();
+                Handle(message);
+            }
+        }
+
+        private void Handle(ServerMessage message)
+        {
+            if (message.Get("request_id") is string requestId)
+                OnEvent(requestId, message);
+            else if (message.Type == "error")
+                OnError(message);
+            else if (message.Type == "edited")
+                _sink.OnEdited(message);
+            else
+                Settle(message);
+            if (message.Type == "goodbye")
+                Break(NpcException.Lost("the server said goodbye: " + message.Text("reason")));
+        }
+
+        private void OnEvent(string requestId, ServerMessage message)
+        {
+            OpenReply open;
+            lock (_gate)
+            {
+                if (!_replies.TryGetValue(requestId, out open))
+                    return;
+                if (message.Type == "finished" || message.Type == "failed")
+                    _replies.Remove(requestId);
+            }
+            Deliver(open.Reply, message);
+        }
+
+        private void OnError(ServerMessage message)
+        {
+            var error = NpcException.Of(message);
+            OpenReply refused = null;
+            lock (_gate)
+            {
+                foreach (var open in _replies.Values)
+                    if (open.Ref == message.Ref)
+                        refused = open;
+                if (refused != null)
+                    _replies.Remove(refused.Reply.RequestId);
+            }
+            if (refused != null)
+                Deliver(refused.Reply, ServerMessage.Failed(refused.Reply.RequestId, error));
+            else if (Take(message.Ref) is Asking asking)
+                asking.Fail(error);
+            else if (error.Code == "connection_lost")
+                Break(error);
+            else if (error.Code != "unknown_request")  // a cancel or an answer that crossed the reply's end
+                _sink.Log("the server refused a message: " + error);
+        }
+
+        private void Settle(ServerMessage message)
+        {
+            var asking = Take(message.Ref);
+            if (asking != null)
+                asking.Settle(message);
+            else if (message.Type == "talking")
+                // nobody waits for this session any more
+                Tell(Body("leave", "session_id", message.Text("session_id")));
+        }
+
+        private Asking Take(long? number)
+        {
+            lock (_gate)
+            {
+                if (number == null || !_asked.TryGetValue(number.Value, out var asking))
+                    return null;
+                _asked.Remove(number.Value);
+                return asking;
+            }
+        }
+
+        private void GiveUp(long number, Asking asking)
+        {
+            Take(number);
+            asking.Cancel();
+        }
+
+        private void EndLate()
+        {
+            var now = Clock.Now;
+            if (now < _nextLook)
+                return;
+            _nextLook = now + LookEveryS;
+            var late = new List<OpenReply>();
+            var numbers = new List<long>();
+            lock (_gate)
+            {
+                foreach (var open in _replies.Values)
+                    if (now > open.Deadline)
+                        late.Add(open);
+                foreach (var open in late)
+                    _replies.Remove(open.Reply.RequestId);
+                foreach (var pair in _asked)
+                    if (now > pair.Value.Deadline)
+                        numbers.Add(pair.Key);
+            }
+            foreach (var number in numbers)
+                Take(number)?.Fail(NpcException.Lost("the server did not answer in time", "is it busy, or gone?"));
+            foreach (var open in late)
+            {
+                Tell(Body("cancel", "request_id", open.Reply.RequestId));
+                Deliver(open.Reply, ServerMessage.Failed(open.Reply.RequestId,
+                    new NpcException("timeout", "the reply did not end in time", "", true)));
+            }
+        }
+
+        private void BeatAndListen()
+        {
+            if (Clock.Now - _heard > Welcome.IdleS)
+                Break(NpcException.Lost("the server was silent for " + Welcome.IdleS + " s"));
+            if (Clock.Now < _nextPing)
+                return;
+            _nextPing = Clock.Now + Math.Min(Welcome.HeartbeatS, Welcome.IdleS / 3);
+            Tell(Body("ping"), false);
+        }
+
+        private void WaitForGame()
+        {
+            while (_options.Dispatcher != null && _options.Dispatcher.Count > Dispatcher.MaxWaiting && !IsLost
+                   && !_isClosing())
+            {
+                Thread.Sleep(Wire.SliceMs);
+                _heard = Clock.Now;
+                EndLate();
+            }
+        }
+
+        private void Deliver(NpcReply reply, ServerMessage message)
+        {
+            _sink.Post(() => reply.Apply(message));
+        }
+    }
+}

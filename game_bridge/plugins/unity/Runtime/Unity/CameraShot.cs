@@ -1,0 +1,38 @@
+using UnityEngine;
+
+namespace NpcBridge.Unity
+{
+    /// <summary>What a camera sees, as a small PNG. For the main thread.</summary>
+    public static class CameraShot
+    {
+        private const int Depth = 24;
+
+        /// <summary>Render one picture whose longer side has this many pixels.</summary>
+        public static byte[] Take(Camera view, int longest = 768)
+        {
+            var scale = longest / (float)Mathf.Max(view.pixelWidth, view.pixelHeight, 1);
+            var width = Mathf.Max(1, Mathf.RoundToInt(view.pixelWidth * scale));
+            var height = Mathf.Max(1, Mathf.RoundToInt(view.pixelHeight * scale));
+            var target = RenderTexture.GetTemporary(width, height, Depth);
+            var picture = new Texture2D(width, height, TextureFormat.RGB24, false);
+            var shown = view.targetTexture;
+            var active = RenderTexture.active;
+            try
+            {
+                view.targetTexture = target;
+                view.Render();
+                RenderTexture.active = target;
+                picture.ReadPixels(new Rect(0, 0, width, height), 0, 0);
+                picture.Apply();
+                return picture.EncodeToPNG();
+            }
+            finally
+            {
+                view.targetTexture = shown;
+                RenderTexture.active = active;
+                RenderTexture.ReleaseTemporary(target);
+                Object.Destroy(picture);
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+"""The C++ client: builds without a warning, reads the golden frames, ends every request, passes the shared script."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import game_bridge
+from game_bridge.conformance.run import PASSED, run_client
+
+_BRIDGE = Path(game_bridge.__file__).parent
+_CPP = _BRIDGE / "plugins" / "cpp"
+_STRICT = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{_CPP / 'include'}"]
+_SANITIZED = ["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+_BUILD_S = 300.0
+_RUN_S = 60.0
+
+
+def compiled(compiler: str, source: str, target: Path, options: Sequence[str]) -> Path:
+    """Skips the test where the compiler is missing; .ci/run installs both."""
+    found = shutil.which(compiler)
+    if found is None:
+        pytest.skip(f"{compiler} is not installed")
+    command = [found, *_STRICT, *options, str(_CPP / source), "-o", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_BUILD_S, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return target
+
+
+def lines_of(program: Path, *arguments: str) -> list[str]:
+    command = [str(program), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_RUN_S, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The conformance program, which stops at the first wrong access to memory."""
+    return compiled("g++", "conformance/main.cpp", tmp_path_factory.mktemp("cpp") / "conformance", _SANITIZED)
+
+
+@pytest.mark.parametrize("token", [pytest.param("", id="anonymous"), pytest.param("a-token-of-this-test", id="token")])
+def test_the_cpp_client_passes_the_conformance_script(program: Path, token: str) -> None:
+    assert run_client([str(program)], token=token) == PASSED
+
+
+def test_the_cpp_client_reads_the_golden_frames_and_refuses_hostile_ones(program: Path) -> None:
+    (summary,) = lines_of(program, "vectors", str(_BRIDGE / "vectors"))
+    assert summary.endswith("passed, 0 failed")
+
+
+def test_every_request_of_the_cpp_client_ends_once(program: Path) -> None:
+    assert all(line.startswith("ok ") for line in lines_of(program, "promises"))
+
+
+def test_clang_builds_the_same_client(tmp_path: Path) -> None:
+    built = compiled("clang++", "conformance/main.cpp", tmp_path / "conformance", ["-O1"])
+    (summary,) = lines_of(built, "vectors", str(_BRIDGE / "vectors"))
+    assert summary.endswith("passed, 0 failed")
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_the_example_plays_when_built_without_exceptions_and_rtti(compiler: str, tmp_path: Path) -> None:
+    engine = ["-O0", "-fno-exceptions", "-fno-rtti", "-Wshadow"]
+    built = compiled(compiler, "example/talk.cpp", tmp_path / "talk", engine)
+    player = ["sh", "-c", f'echo Hello. | "{built}" "$1" "$2" "$3" mara', "talk"]
+    assert run_client(player) == ["What do you want?", "Good day to you. Come in."]
+
+
+@pytest.mark.parametrize("header", sorted(path.name for path in (_CPP / "include" / "npc").glob("*.hpp")))
+def test_no_file_of_the_client_is_longer_than_a_reader_likes(header: str) -> None:
+    lines = (_CPP / "include" / "npc" / header).read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 400
+    assert max(map(len, lines)) <= 120

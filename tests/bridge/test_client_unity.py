@@ -1,0 +1,215 @@
+"""The Unity client's core under mono: golden frames, the conformance script, and servers that mean no good."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgpack
+import pytest
+
+import game_bridge
+from game_bridge.conformance.run import PASSED, run_client
+
+_PLUGIN = Path(game_bridge.__file__).parent / "plugins" / "unity"
+_VECTORS = Path(game_bridge.__file__).parent / "vectors"
+_TOOLS = ("mcs", "mono")
+
+pytestmark = pytest.mark.skipif(
+    not all(shutil.which(tool) for tool in _TOOLS),
+    reason="needs mcs and mono (Debian: mono-mcs mono-runtime libmono-system-core4.0-cil); CI installs them",
+)
+
+
+def _build(built: Path, *patterns: str) -> tuple[str, ...]:
+    """A warning of the compiler is an error."""
+    sources = [str(path) for pattern in patterns for path in sorted(_PLUGIN.glob(pattern))]
+    command = ["mcs", "-langversion:7.2", "-warnaserror", "-warn:4", f"-out:{built}", *sources]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return ("mono", str(built))
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """The core and its conformance program."""
+    built = tmp_path_factory.mktemp("unity") / "conformance.exe"
+    return _build(built, "Runtime/Core/*.cs", "Conformance~/*.cs")
+
+
+@pytest.mark.parametrize("token", ["", "s3cret"], ids=["without a token", "with a token"])
+def test_it_passes_the_conformance_script(program: tuple[str, ...], token: str) -> None:
+    assert run_client(program, token=token) == PASSED
+
+
+def test_it_reads_and_writes_the_golden_frames(program: tuple[str, ...]) -> None:
+    done = subprocess.run([*program, "vectors", str(_VECTORS)], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "done", done.stdout + done.stderr
+    assert done.returncode == 0
+
+
+def test_it_stands_what_a_game_may_do(program: tuple[str, ...]) -> None:
+    lines = run_client([*program, "habits"], token="s3cret")
+    assert lines[-1] == "done", lines
+    assert len(lines) > 1
+
+
+def test_the_example_talks(tmp_path: Path) -> None:
+    lines = run_client(_build(tmp_path / "talk.exe", "Runtime/Core/*.cs", "Examples/*.cs"), token="s3cret")
+    assert lines[:1] == ["Mara: What do you want?"]
+    assert lines[-2:] == ["Mara does: give_item sword", "Mara: Here you are."]
+
+
+def test_the_core_knows_nothing_of_unity() -> None:
+    core = list(_PLUGIN.glob("Runtime/Core/*.cs"))
+    assert core
+    assert not [path.name for path in core if "UnityEngine" in path.read_text(encoding="utf-8")]
+
+
+_GREETING = bytes.fromhex("ff00000000000000017f03") + b"\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+_PLAIN = _GREETING.replace(b"NULL\0", b"PLAIN")
+_READY = b"\x04\x29\x05READY\x0bSocket-Type\x00\x00\x00\x06ROUTER\x08Identity\x00\x00\x00\x00"
+_OPENED = _GREETING + _READY
+_LIMITS = {"heartbeat_s": 0.2, "idle_s": 1.0, "reply_timeout_s": 60.0}
+
+
+def _frame(body: dict[str, object]) -> bytes:
+    data: bytes = msgpack.packb(body)
+    return bytes([2]) + len(data).to_bytes(8, "big") + data
+
+
+def _welcome(**limits: object) -> bytes:
+    cast = [{"npc_id": "mara", "name": "Mara"}]
+    body = {"type": "welcome", "ref": 1, "protocol": 1, "server": "bad", "capabilities": ["images"], "npcs": cast}
+    return _frame({**body, "limits": {**_LIMITS, **limits}})
+
+
+_TALKING = _frame({"type": "talking", "ref": 2, "session_id": "s-1", "npc_id": "mara", "greeting": ""})
+_TEXT = _frame({"type": "text", "request_id": "q-1", "text": "Good "})
+_PONG = _frame({"type": "pong"})
+_PING = b"\x04\x07\x04PING\x00\x00"
+
+Behaviour = Callable[[socket.socket], None]
+Turn = tuple[bytes, bytes]  # what is waited for, and what is sent then
+
+_WELCOMED: tuple[Turn, ...] = ((b"", _OPENED), (b"hello", _welcome()))
+_TALKED: tuple[Turn, ...] = (*_WELCOMED, (b"talk", _TALKING))
+_PATIENT: tuple[Turn, ...] = ((b"", _OPENED), (b"hello", _welcome(idle_s=60.0)), (b"talk", _TALKING))
+
+
+def _play(peer: socket.socket, turns: Sequence[Turn]) -> None:
+    for awaited, data in turns:
+        heard = b""
+        while awaited not in heard:
+            piece = peer.recv(4096)
+            if not piece:
+                return
+            heard += piece
+        peer.sendall(data)
+
+
+def _sends(data: bytes = b"", *, turns: Sequence[Turn] = ()) -> Behaviour:
+    """Sends, and reads until the client has had enough."""
+
+    def serve(peer: socket.socket) -> None:
+        _play(peer, [*turns, (b"", data)])
+        while peer.recv(65536):
+            pass
+
+    return serve
+
+
+def _closes_after(turns: Sequence[Turn]) -> Behaviour:
+    def serve(peer: socket.socket) -> None:
+        _play(peer, turns)
+
+    return serve
+
+
+def _beats_after(turns: Sequence[Turn], beat: bytes) -> Behaviour:
+    """Reads nothing any more; goes on with beats until the client closes."""
+
+    def serve(peer: socket.socket) -> None:
+        _play(peer, turns)
+        for _ in range(100):
+            peer.sendall(beat)
+            time.sleep(0.1)
+
+    return serve
+
+
+def _drips(peer: socket.socket) -> None:
+    for number in range(64):
+        peer.sendall(_GREETING[number : number + 1])
+        time.sleep(0.2)
+
+
+def _floods_pings(peer: socket.socket) -> None:
+    _play(peer, _WELCOMED)
+    while True:
+        peer.sendall(_PING * 1_000)
+
+
+@contextmanager
+def bad_server(behaviour: Behaviour) -> Iterator[int]:
+    """Serves one connection in this way."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10)
+
+        def serve() -> None:
+            with suppress(OSError):
+                peer, _ = listening.accept()
+                with peer, suppress(OSError):
+                    peer.settimeout(10)
+                    behaviour(peer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield int(listening.getsockname()[1])
+        finally:
+            thread.join(15)
+            assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [
+        pytest.param(_sends(b"HTTP/1.1 400 Bad Request\r\n" + b"x" * 80), "protocol", id="something else listens"),
+        pytest.param(_sends(_PLAIN), "auth", id="wants a token"),
+        pytest.param(_sends(_GREETING + b"\x04\x0a\x05ERROR\x03400"), "auth", id="refuses"),
+        pytest.param(_sends(b""), "connection_lost", id="says nothing"),
+        pytest.param(_drips, "connection_lost", id="a byte now and then"),
+        pytest.param(_sends(_OPENED), "connection_lost", id="no welcome"),
+        pytest.param(_sends(_OPENED + b"\x02" + b"\xff" * 8), "protocol", id="a frame of 16 exabytes"),
+        pytest.param(_sends(_OPENED + b"\x02" + (2**24 + 1).to_bytes(8, "big")), "protocol", id="over 16 MB"),
+        pytest.param(_sends(_OPENED + b"\x01\x00" * 1_000), "protocol", id="endless frames"),
+        pytest.param(_sends(_OPENED + b"\x05\x00"), "protocol", id="a command with more"),
+        pytest.param(_sends(_OPENED + b"\xff\x00"), "protocol", id="flags that there are not"),
+        pytest.param(_sends(_OPENED + b"\x00\x01\xc1"), "protocol", id="no msgpack"),
+        pytest.param(_sends(_OPENED + b"\x00\x05\xdf\xff\xff\xff\xff"), "protocol", id="a map of four billion"),
+        pytest.param(_sends(_OPENED + b"\x00\xfa" + b"\x91" * 250), "protocol", id="nested deeply"),
+        pytest.param(_sends(_OPENED + b"\x01\x00\x00\x00"), "protocol", id="two frames"),
+        pytest.param(_sends(_OPENED + _frame({"type": "welcome"})), "protocol", id="half a welcome"),
+        pytest.param(_sends(_OPENED + _welcome(idle_s="long")), "protocol", id="a word for a number"),
+        pytest.param(_closes_after(_WELCOMED), "connection_lost", id="gone after the welcome"),
+        pytest.param(_sends(turns=_WELCOMED), "connection_lost", id="answers nothing"),
+        pytest.param(_sends(turns=_TALKED), "connection_lost", id="silent for too long"),
+        pytest.param(_closes_after((*_TALKED, (b"say", _TEXT))), "connection_lost", id="gone in a reply"),
+        pytest.param(_beats_after(_PATIENT, _PONG), "connection_lost after dispose", id="reads and answers nothing"),
+        pytest.param(_floods_pings, "connection_lost", id="a flood of PINGs"),
+    ],
+)
+def test_a_bad_server_costs_the_connection_and_nothing_else(
+    program: tuple[str, ...], behaviour: Behaviour, code: str
+) -> None:
+    with bad_server(behaviour) as port:
+        command = [*program, "hostile", "127.0.0.1", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert done.stdout.splitlines() == [f"error {code}", "disposed in time", "state Closed", "threads 0"], done.stderr
