@@ -12,6 +12,8 @@ import pytest
 import game_bridge
 from game_bridge.conformance.run import PASSED, run_client
 
+pytestmark = pytest.mark.engines
+
 _BRIDGE = Path(game_bridge.__file__).parent
 _CPP = _BRIDGE / "plugins" / "cpp"
 _STRICT = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{_CPP / 'include'}"]

@@ -19,6 +19,8 @@ from game_bridge.plugins import godot
 from game_bridge.plugins.godot.__main__ import main
 from game_bridge.plugins.godot.conformance.__main__ import ENGINE
 
+pytestmark = pytest.mark.engines
+
 PROGRAM = (sys.executable, "-m", "game_bridge.plugins.godot.conformance")
 HERE = Path(godot.__file__).parent
 GREETING = bytes.fromhex("ff00000000000000007f0300") + b"NULL".ljust(20, b"\0") + bytes(32)

@@ -21,10 +21,13 @@ _PLUGIN = Path(game_bridge.__file__).parent / "plugins" / "unity"
 _VECTORS = Path(game_bridge.__file__).parent / "vectors"
 _TOOLS = ("mcs", "mono")
 
-pytestmark = pytest.mark.skipif(
-    not all(shutil.which(tool) for tool in _TOOLS),
-    reason="needs mcs and mono (Debian: mono-mcs mono-runtime libmono-system-core4.0-cil); CI installs them",
-)
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.skipif(
+        not all(shutil.which(tool) for tool in _TOOLS),
+        reason="needs mcs and mono (Debian: mono-mcs mono-runtime libmono-system-core4.0-cil); CI installs them",
+    ),
+]
 
 
 def _build(built: Path, *patterns: str) -> tuple[str, ...]:

@@ -110,6 +110,7 @@ namespace NpcBridge
         internal Task<ServerMessage> Ask(Dictionary<string, object> body, string answer, double timeoutS,
             CancellationToken cancel)
         {
+            cancel.ThrowIfCancellationRequested(); // before anything is sent: the answer could be quicker than the wait
             var asking = new Asking(answer, Clock.Now + timeoutS);
             long number;
             lock (_gate)
