@@ -38,7 +38,7 @@ def test_refusing_faults_in_as_many_values_as_are_allowed_takes_no_time() -> Non
     started = time.perf_counter()
     with pytest.raises(NpcError):
         protocol.decode_client([data])
-    assert time.perf_counter() - started < 0.3
+    assert time.perf_counter() - started < 2  # a tenth of a second when nothing else runs
 
 
 def test_a_place_is_spelled_with_its_steps_and_long_names_are_cut() -> None:

@@ -257,7 +257,7 @@ async def _talk_on(session: Session, stop: asyncio.Event) -> int:
     while not stop.is_set():
         assert isinstance(await _end(session, "And the mill?"), ReplyFinished)
         count += 1
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)  # a player types; without a pause the loop leaves the reading thread no time
     return count
 
 
