@@ -17,6 +17,7 @@ from game_bridge.field import (
     PriorityName,
     Ref,
     RequestId,
+    ResumeKey,
     Short,
     StateKey,
     ToolChoice,
@@ -33,14 +34,27 @@ class Asked(WireModel):
 
 
 class Hello(Asked):
-    """Opens the connection; a second one ends everything that is open and starts over."""
+    """Opens the connection, or resumes one that broke; a second one ends everything that is open and starts over."""
 
     type: Literal["hello"] = "hello"
     protocol: int = Field(description="the protocol version the client speaks")
     client: Name = Field(description="who connects, for the server's log")
     wants: Annotated[tuple[News, ...], Field(strict=False, max_length=8)] | None = Field(
-        default=None, description="what this client wants to be told without asking: edits, see Editing"
+        default=None,
+        description="what this client wants beyond the rest: edits, resume (see there); ignored where unknown",
     )
+    resume: ResumeKey | None = Field(
+        default=None, description="from the last welcome: go on where the connection broke; needs heard"
+    )
+    heard: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="how many messages came after the first welcome of that key"
+    )
+
+    @model_validator(mode="after")
+    def _check_resume(self) -> Self:
+        if (self.resume is None) != (self.heard is None):
+            raise ValueError("resume and heard come together")
+        return self
 
 
 class Talk(Asked):
@@ -129,6 +143,12 @@ class Stats(Asked):
     """Asks what the server did so far; answered by figures."""
 
     type: Literal["stats"] = "stats"
+
+
+class Sessions(Asked):
+    """Asks which sessions this connection has open; answered by session_list."""
+
+    type: Literal["sessions"] = "sessions"
 
 
 class Cancel(Asked):

@@ -6,7 +6,6 @@ A token is compared in constant time, a key looked up in the folder of clients. 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import zmq
 import zmq.asyncio
 from zmq.utils import z85
 
+from game_bridge.admission import RefusalLog, is_token
 from game_bridge.credential import ServerCurve, read_key, read_key_pair
 from game_bridge.settings import BridgeSettings
 from npc_sdk.errors import SettingsError
@@ -25,7 +25,6 @@ _ENDPOINT = "inproc://zeromq.zap.01"
 _DOMAIN = b"npc"
 _VERSION = b"1.0"
 _OK, _REFUSED = (b"200", b"OK"), (b"400", b"refused")
-_LOG_EVERY_S = 5.0
 
 
 class Doorkeeper:
@@ -38,8 +37,7 @@ class Doorkeeper:
         self._token = settings.token.encode()
         self._curve = settings.curve
         self._keys = read_client_keys(settings.curve.clients) if settings.curve else frozenset()
-        self._refused = 0
-        self._logged_s = -_LOG_EVERY_S
+        self._refusals = RefusalLog()
         self._socket = context.socket(zmq.REP)
         self._socket.bind(_ENDPOINT)
         self._task = asyncio.get_running_loop().create_task(self._answer())
@@ -62,7 +60,7 @@ class Doorkeeper:
         """Whether a newcomer that showed this may come in."""
         if self._curve is not None:
             return mechanism == b"CURVE" and len(shown) == 1 and shown[0] in self._keys
-        return mechanism == b"PLAIN" and len(shown) == 2 and hmac.compare_digest(shown[1], self._token)
+        return mechanism == b"PLAIN" and len(shown) == 2 and is_token(shown[1], self._token)
 
     async def _answer(self) -> None:
         while True:
@@ -77,17 +75,8 @@ class Doorkeeper:
         _, request_id, _, address, _, mechanism, *shown = question
         is_in = self.admits(mechanism, shown)
         if not is_in:
-            self._note_refusal(address, mechanism)
+            self._refusals.note(repr(address), repr(mechanism))
         return [_VERSION, request_id, *(_OK if is_in else _REFUSED), b"", b""]
-
-    def _note_refusal(self, address: bytes, mechanism: bytes) -> None:
-        """One line for as many as come within some seconds, so that nobody can fill the log."""
-        self._refused += 1
-        now_s = asyncio.get_running_loop().time()
-        if now_s - self._logged_s < _LOG_EVERY_S:
-            return
-        log.warning("%d refused with a wrong token or key, the last from %r (%r)", self._refused, address, mechanism)
-        self._refused, self._logged_s = 0, now_s
 
 
 def read_client_keys(folder: Path) -> frozenset[bytes]:

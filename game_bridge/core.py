@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 from game_bridge import message as wire
 from game_bridge import protocol
+from game_bridge.ledger import Ledger
 from npc_sdk.errors import (
     ConnectionLost,
     DuplicateRequest,
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # What a say may ask of a server that can do it.
 _CAPABILITIES = {"start_by_s": "start_by", "tool_choice": "tool_choice", "json_schema": "structured"}
+
+_KEPT_MESSAGES = 256
 
 Settled: TypeAlias = wire.AnswerMessage | NpcError
 
@@ -70,10 +73,19 @@ class ClientCore:
         self.npcs: Mapping[str, str] = {}
         self.pronunciations: Mapping[str, str] = {}
         self.is_welcome = False
+        self.key = ""
+        self.resume_s = 0.0
+        self.ledger = Ledger(_KEPT_MESSAGES)
+        self._server_heard = 0
         self.lost: NpcError | None = None
         self._refs = itertools.count(1)
         self._awaited: set[int] = set()
         self._replies: dict[str, _OpenReply] = {}
+
+    def hello(self, client: str, wants: Sequence[wire.News]) -> Outgoing:
+        """The first message of a connection; after a break it asks to go on. Raises: as ask."""
+        back: dict[str, object] = {"resume": self.key, "heard": self.ledger.heard} if self.key else {}
+        return self.ask(wire.Hello, protocol=wire.PROTOCOL, client=client, wants=tuple(wants), **back)
 
     def ask(self, message: type[wire.Asked], **fields: object) -> Outgoing:
         """Something whose answer matters. Raises: ConnectionLost once lost; ProtocolError, TooLarge for the fields."""
@@ -184,6 +196,8 @@ class ClientCore:
             message = protocol.decode_server(frames)
         except NpcError as exc:
             return self.lose(ProtocolError(f"The server sent what the protocol does not allow: {exc}"))
+        if not isinstance(message, wire.Welcome):
+            self.ledger.heard += 1
         match message:
             case wire.Error():
                 return self._on_error(message)
@@ -210,12 +224,27 @@ class ClientCore:
         self._replies.clear()
         return happenings
 
+    def note(self, frames: list[bytes]) -> None:
+        """Any message but hello goes out."""
+        if self.key:
+            self.ledger.note(frames)
+
+    def missed(self) -> list[Sequence[bytes]] | None:
+        """What the server did not hear before a break, after a hello that went on; None where that was forgotten."""
+        return self.ledger.after(self._server_heard)
+
     def give_up(self, ref: int) -> None:
         """Nobody waits for this answer any more."""
         self._awaited.discard(ref)
 
     def _on_welcome(self, message: wire.Welcome) -> list[Happening]:
+        if self.is_welcome and not message.resumed:
+            return self.lose(ConnectionLost("The server no longer knows this connection", hint="connect again"))
+        if not message.resumed:
+            self.ledger.start_over()
         self.is_welcome = True
+        self.key, self.resume_s = message.resume or "", message.resume_s or 0.0
+        self._server_heard = message.heard or 0
         self.limits = message.limits
         self.capabilities = message.capabilities
         self.npcs = {npc.npc_id: npc.name for npc in message.npcs}

@@ -38,6 +38,9 @@ class HostedSession(Protocol):
     def session_id(self) -> str: ...
 
     @property
+    def npc_id(self) -> str: ...
+
+    @property
     def greeting(self) -> str: ...
 
     def say(

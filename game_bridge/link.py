@@ -1,4 +1,5 @@
-"""The client's socket on an asyncio loop: sends what the core says, feeds it what comes, notices a server that is gone.
+"""The client's end of a connection on an asyncio loop: sends what the core says, feeds it what comes, and comes back
+over a new line where the old one broke and the server lives.
 
 Both faces of client.py stand on it, the blocking one from another thread. Floor 0 only.
 """
@@ -7,16 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar
 
-import zmq
-import zmq.asyncio
-
 from game_bridge import message as wire
 from game_bridge.core import Answered, ClientCore, Happening, Outgoing, Settled
-from game_bridge.credential import Credential, show
+from game_bridge.credential import Credential
+from game_bridge.dealer import Dealer, is_listening
 from npc_sdk.errors import AuthenticationFailed, BridgeError, ConnectionLost, NpcError, ProtocolError, UnknownRequest
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished
 from npc_sdk.messages import FunctionCall, ImagePart, JsonValue
@@ -24,15 +22,8 @@ from npc_sdk.messages import FunctionCall, ImagePart, JsonValue
 log = logging.getLogger(__name__)
 
 _BYE_S = 1.0
-_MAX_FRAME_BYTES = 16 * 2**20
-_EVENTS = (
-    zmq.EVENT_DISCONNECTED
-    | zmq.EVENT_HANDSHAKE_SUCCEEDED
-    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-)
-_HANG_UPS = 4
-_OTHER_MECHANISM = 0x11000002  # ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH
+_BACK_OFF_S = 0.1
+_LONGEST_BACK_OFF_S = 1.0
 
 Sink: TypeAlias = Callable[[Event], object]
 OnEdited: TypeAlias = Callable[[wire.Edited], object]
@@ -47,11 +38,11 @@ class Link:
     ) -> None:
         self.core = ClientCore()
         self._credential = credential
-        self._hang_ups = 0
-        self._let_in = asyncio.Event()
         self._on_edited = on_edited
         self._address = address
         self._timeout_s = timeout_s
+        self._client = ""
+        self._line: Dealer | None = None
         self._waiting: dict[int, asyncio.Future[Settled]] = {}
         self._sinks: dict[str, Sink] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -64,31 +55,45 @@ class Link:
         Raises: ConnectionLost when nobody answers in time, AuthenticationFailed, VersionMismatch, Overloaded;
         SettingsError for a key file that cannot be read.
         """
-        self._context = zmq.asyncio.Context()
-        self._socket = self._connect()
-        self._start(self._pump())
+        self._client = client
+        self._line = self._new_line()
+        self._start(self._live(self._line))
         try:
-            await self._wait_at_the_door()
-            await self.ask(wire.Welcome, wire.Hello, protocol=wire.PROTOCOL, client=client, **self._wants())
+            await self._line.come_in(self._timeout_s)
+            await self._hello(self._line)
+            self._line.is_open = True
         except BaseException:
             await self.close()
             raise
         self._start(self._beat())
 
-    def _wants(self) -> dict[str, Any]:
-        return {"wants": ("edits",)} if self._on_edited else {}
-
     async def ask(self, answer: type[Answering], message: type[wire.Asked], **fields: Any) -> Answering:
         """Send and wait for the answer. Raises: what the server answered; ConnectionLost when timeout_s is over."""
         outgoing = self.core.ask(message, **fields)
-        future = self._waiting[outgoing.ref] = asyncio.get_running_loop().create_future()
+        future = self._await(outgoing)
         self.send(outgoing)
+        return await self._outcome(outgoing, future, message, answer)
+
+    def _await(self, outgoing: Outgoing) -> asyncio.Future[Settled]:
+        future: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
+        self._waiting[outgoing.ref] = future
+        return future
+
+    async def _outcome(
+        self,
+        outgoing: Outgoing,
+        future: asyncio.Future[Settled],
+        message: type[wire.Asked],
+        answer: type[Answering],
+    ) -> Answering:
+        """Raises: as ask."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 outcome = await future
         except TimeoutError as exc:
             self.core.give_up(outgoing.ref)
-            raise self._silence(message) from exc
+            told = f"{self._address} did not answer {message.__name__.lower()} within {self._timeout_s:g} s"
+            raise ConnectionLost(told, hint="is the server running there?") from exc
         finally:
             self._waiting.pop(outgoing.ref, None)
         if isinstance(outcome, NpcError):
@@ -97,22 +102,13 @@ class Link:
             raise ProtocolError(f"The server answered {message.__name__.lower()} with {outcome.type}")
         return outcome
 
-    async def _wait_at_the_door(self) -> None:
-        """Until the handshake is over: while it fails and begins anew, libzmq has no queue that would take a message.
-
-        Raises: ConnectionLost, AuthenticationFailed.
-        """
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._let_in.wait()
-        except TimeoutError as exc:
-            raise self._silence(wire.Hello) from exc
-        if self.core.lost is not None:
-            raise self.core.lost
-
-    def _silence(self, message: type[wire.Asked]) -> ConnectionLost:
-        told = f"{self._address} did not answer {message.__name__.lower()} within {self._timeout_s:g} s"
-        return ConnectionLost(told, hint="is the server running there?")
+    async def _hello(self, line: Dealer) -> None:
+        """The first message of a line; after a break it asks for what was open. Raises: as ask."""
+        wants: tuple[wire.News, ...] = ("resume", "edits") if self._on_edited else ("resume",)
+        outgoing = self.core.hello(self._client, wants)
+        future = self._await(outgoing)
+        line.send(outgoing.frames)
+        await self._outcome(outgoing, future, wire.Hello, wire.Welcome)
 
     def say(
         self,
@@ -200,11 +196,10 @@ class Link:
         self._push(outgoing.frames)
 
     def _push(self, frames: list[bytes]) -> None:
-        """Hand frames to libzmq; a full queue means that the server takes nothing, and loses the connection."""
-        # with NOBLOCK the future is done when it comes back
-        error = asyncio.ensure_future(self._socket.send_multipart(frames, flags=zmq.NOBLOCK)).exception()
-        if error is not None:
-            self._lose(ConnectionLost(f"{self._address} takes no messages: {error}", hint="connect again"))
+        """Send, or keep for when the line is back; a full queue means that the server takes nothing."""
+        self.core.note(frames)
+        if self._line is not None and self._line.is_open and not self._line.send(frames):
+            self._lose(ConnectionLost(f"{self._address} takes no messages", hint="connect again"))
 
     async def close(self) -> None:
         """Say bye and close; whatever is open ends with ConnectionLost. Can be repeated."""
@@ -222,85 +217,75 @@ class Link:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            # what mattered was answered; a linger can hang term for ever (router.py)
-            self._context.destroy(linger=0)
+            if self._line is not None:
+                self._line.close()
 
-    def _connect(self) -> zmq.asyncio.Socket:
-        socket = self._context.socket(zmq.DEALER)
-        socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
-        socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1_000)
-        socket.setsockopt(zmq.IPV6, int("[" in self._address))
-        try:
-            show(socket, self._credential)
-            # says at once what silence would say only after idle_s; begun before anything can have happened
-            self._monitor = socket.get_monitor_socket(_EVENTS)
-            socket.connect(self._address)
-        except BaseException as exc:
-            self._context.destroy(linger=0)
-            if not isinstance(exc, zmq.ZMQError):
-                raise
-            raise ConnectionLost(
-                f"{self._address!r} is no address to connect to: {exc}", hint="for example tcp://127.0.0.1:5577"
-            ) from exc
-        return socket
+    def _new_line(self) -> Dealer:
+        """Raises: ConnectionLost for an address that is none, SettingsError for a key file that cannot be read."""
+        return Dealer(self._address, self._credential, self._take)
 
-    async def _pump(self) -> None:
-        """Read until the connection is lost; what came before the break is still delivered."""
-        poller = zmq.asyncio.Poller()
-        poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._monitor, zmq.POLLIN)
+    async def _live(self, line: Dealer) -> None:
+        """Read from one line after the other until the connection is lost."""
         error: BridgeError = ConnectionLost("The client stopped reading", hint="connect again")
         try:
-            while self.core.lost is None:
-                ready = dict(await poller.poll())
-                await self._read_all()
-                lost = await self._look() if self._monitor in ready else None
-                if lost is not None:
-                    error = lost
-                    return
-        except (zmq.ZMQError, RuntimeError) as exc:
-            error = ConnectionLost(f"The socket failed: {exc}", hint="connect again")
+            error = await line.read()
+            while self._may_come_back(error):
+                error = await self._come_back(error)
         finally:
             self._lose(error)
 
-    async def _look(self) -> BridgeError | None:
-        """What libzmq's monitor tells, where it is the end.
+    def _may_come_back(self, error: BridgeError) -> bool:
+        is_break = isinstance(error, ConnectionLost) and self.core.lost is None and not self._is_closed
+        return is_break and bool(self.core.key)
 
-        A server that wants another mechanism may hang up before it has said so: then libzmq tries again, and we give it
-        some goes, since one that is just being ended looks the same.
+    async def _come_back(self, error: BridgeError) -> BridgeError:
+        """Go on over a new line for as long as it lasts; returns why that ended.
+
+        A port where nobody listens is a server that ended, with all that it knew: then there is nothing to wait for.
         """
-        event, value = struct.unpack("=hi", (await self._monitor.recv_multipart())[0])
-        match event:
-            case zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                self._let_in.set()
-            case zmq.EVENT_DISCONNECTED if self._let_in.is_set():
-                return ConnectionLost(f"{self._address} closed the connection", hint="connect again")
-            case zmq.EVENT_DISCONNECTED:
-                self._hang_ups += 1
-                return self._not_let_in() if self._hang_ups == _HANG_UPS else None
-            case zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-                hint = "a token lives as long as its server: read it anew, or hand NPC_SERVER_TOKEN to both"
-                return AuthenticationFailed(f"{self._address} did not take this client's token or key", hint=hint)
-            case _ if value == _OTHER_MECHANISM:
-                return self._not_let_in()
-            case _:
-                hint = "is it another program's?"
-                return ConnectionLost(f"{self._address} does not speak as an NPC server does", hint=hint)
-        return None
-
-    def _not_let_in(self) -> BridgeError:
-        wrong = "asks for a token or key" if self._credential is None else "does not take what this client shows"
-        hint = "give token=, or NPC_SERVER_TOKEN; a server with --no-auth takes none"
-        return AuthenticationFailed(f"{self._address} {wrong}", hint=hint)
-
-    async def _read_all(self) -> None:
-        while True:
+        log.info("%s; trying to come back", error)
+        loop = asyncio.get_running_loop()
+        give_up_s, pause_s = loop.time() + self.core.resume_s, _BACK_OFF_S
+        while loop.time() < give_up_s and self.core.lost is None and await is_listening(self._address):
+            line = self._renew()
+            reading = loop.create_task(line.read())
             try:
-                frames: list[bytes] = await self._socket.recv_multipart(flags=zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            self._heard_s = asyncio.get_running_loop().time()
-            self._deliver(self.core.receive(frames))
+                await line.come_in(min(self._timeout_s, give_up_s - loop.time()))
+                await self._hello(line)
+            except (ConnectionLost, AuthenticationFailed) as exc:
+                log.info("not back yet: %s", exc)
+                if isinstance(exc, AuthenticationFailed):
+                    return exc
+            else:
+                self._catch_up(line)
+                return await reading
+            finally:
+                reading.cancel()
+                await asyncio.wait([reading])
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_BACK_OFF_S)
+        self._lose(error)
+        return error
+
+    def _renew(self) -> Dealer:
+        if self._line is not None:
+            self._line.close()
+        self._line = self._new_line()
+        return self._line
+
+    def _catch_up(self, line: Dealer) -> None:
+        """Send again what the server did not hear."""
+        missed = self.core.missed()
+        if missed is None:
+            self._lose(ConnectionLost("Too much was said while the connection was broken", hint="connect again"))
+            return
+        for frames in missed:
+            line.send(frames)
+        line.is_open = True
+
+    def _take(self, frames: list[bytes]) -> None:
+        self._heard_s = asyncio.get_running_loop().time()
+        self._deliver(self.core.receive(frames))
 
     async def _beat(self) -> None:
         limits = self.core.limits
@@ -313,7 +298,8 @@ class Link:
     def _lose(self, error: NpcError) -> None:
         """Whoever waits, waits no longer."""
         self._deliver(self.core.lose(error))
-        self._let_in.set()
+        if self._line is not None:
+            self._line.give_up(self.core.lost or error)
 
     def _deliver(self, happenings: list[Happening]) -> None:
         for happening in happenings:

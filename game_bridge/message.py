@@ -22,6 +22,7 @@ from game_bridge.asked import (
     Leave,
     Ping,
     Say,
+    Sessions,
     State,
     Stats,
     Talk,
@@ -56,6 +57,8 @@ from game_bridge.told import (
     NpcEntry,
     Pong,
     Sentence,
+    SessionEntry,
+    SessionList,
     StateOk,
     Structured,
     Talking,
@@ -79,6 +82,7 @@ ClientMessage: TypeAlias = (
     | Typing
     | Frame
     | Stats
+    | Sessions
     | Cancel
     | ToolResult
     | Confirm
@@ -91,7 +95,19 @@ ClientMessage: TypeAlias = (
 )
 EventMessage: TypeAlias = Text | Sentence | Emote | ToolCall | ToolSettled | Structured | Notice | Finished | Failed
 AnswerMessage: TypeAlias = (
-    Welcome | Talking | Left | StateOk | Learned | Felt | Noted | Figures | Edited | Pong | Error | Goodbye
+    Welcome
+    | Talking
+    | Left
+    | SessionList
+    | StateOk
+    | Learned
+    | Felt
+    | Noted
+    | Figures
+    | Edited
+    | Pong
+    | Error
+    | Goodbye
 )
 ServerMessage: TypeAlias = AnswerMessage | EventMessage
 
@@ -107,6 +123,7 @@ __all__ = [
     "Error", "EventMessage", "Failed", "Felt", "Figures", "Finished", "Forget", "Frame", "Goodbye", "GoodbyeReason",
     "GovernorFields", "Happen", "Hello", "Learn", "Learned", "Leave", "Left", "Limits", "Mistake", "News", "Noted",
     "Notice", "NpcEntry", "Ping", "Pong", "PriorityName", "Ref", "RequestFields", "RequestId", "Say", "Sentence",
-    "ServerMessage", "State", "StateOk", "Stats", "Structured", "Talk", "Talking", "Text", "TimingFields", "Told",
-    "ToolCall", "ToolResult", "ToolSettled", "Typing", "UsageFields", "Want", "Welcome", "WireModel",
+    "ServerMessage", "SessionEntry", "SessionList", "Sessions", "State", "StateOk", "Stats", "Structured", "Talk",
+    "Talking", "Text", "TimingFields", "Told", "ToolCall", "ToolResult", "ToolSettled", "Typing", "UsageFields",
+    "Want", "Welcome", "WireModel",
 ]  # fmt: skip

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 
-from game_bridge.router import SendOutcome
+from game_bridge.transport import SendOutcome
 
 _RETRY_S = 0.01
 
 
 class Outbox:
-    """A queue and the task that empties it; on_broken is called at most once, with "slow" or "gone"."""
+    """Sends at once where it can; on_broken is called at most once, with "slow" or "gone", and never within post."""
 
     def __init__(
         self,
-        send: Callable[[list[bytes]], Awaitable[SendOutcome]],
+        send: Callable[[Sequence[bytes]], SendOutcome],
         on_broken: Callable[[str], None],
         *,
         max_messages: int,
@@ -29,23 +29,31 @@ class Outbox:
         self._on_broken = on_broken
         self._max_messages = max_messages
         self._patience_s = patience_s
-        self._queue: deque[list[bytes]] = deque()
-        self._wake = asyncio.Event()
+        self._queue: deque[Sequence[bytes]] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._retry: asyncio.TimerHandle | None = None
+        self._give_up_s = 0.0
         self._empty = asyncio.Event()
         self._empty.set()
         self._is_broken = False
-        self._task = asyncio.get_running_loop().create_task(self._drain())
 
-    def post(self, frames: list[bytes]) -> None:
-        """Queue a message. Nothing reaches a broken connection any more."""
+    def post(self, frames: Sequence[bytes]) -> None:
+        """Send or queue a message. Nothing reaches a broken connection any more."""
         if self._is_broken:
             return
+        if not self._queue:
+            outcome = self._send(frames)
+            if outcome == "sent":
+                return
+            if outcome == "gone":
+                self._break("gone")
+                return
+            self._be_patient()
         if len(self._queue) >= self._max_messages:
             self._break("slow")
             return
         self._queue.append(frames)
         self._empty.clear()
-        self._wake.set()
 
     async def close(self, timeout_s: float) -> None:
         """Wait until the queue is empty or time is up, then stop."""
@@ -53,34 +61,37 @@ class Outbox:
             async with asyncio.timeout(timeout_s):
                 await self._empty.wait()
         except TimeoutError:
-            self._queue.clear()
+            pass
+        self.stop()
+
+    def stop(self) -> None:
+        """Nothing is sent any more, and nothing is told of it. Can be repeated."""
         self._is_broken = True
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        self._queue.clear()
+        self._empty.set()
+        if self._retry is not None:
+            self._retry.cancel()
 
-    async def _drain(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._queue:
-                if not await self._deliver(self._queue[0]):
-                    return
+    def _be_patient(self) -> None:
+        self._give_up_s = self._loop.time() + self._patience_s
+        self._retry = self._loop.call_later(_RETRY_S, self._try_again)
+
+    def _try_again(self) -> None:
+        """Each message that gets out renews the patience."""
+        while self._queue:
+            outcome = self._send(self._queue[0])
+            if outcome == "sent":
                 self._queue.popleft()
-            self._empty.set()
-
-    async def _deliver(self, frames: list[bytes]) -> bool:
-        loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + self._patience_s
-        while (outcome := await self._send(frames)) != "sent":
-            if outcome == "gone" or loop.time() >= give_up_at:
+                self._give_up_s = self._loop.time() + self._patience_s
+            elif outcome == "gone" or self._loop.time() >= self._give_up_s:
                 self._break("gone" if outcome == "gone" else "slow")
-                return False
-            await asyncio.sleep(_RETRY_S)
-        return True
+                return
+            else:
+                self._retry = self._loop.call_later(_RETRY_S, self._try_again)
+                return
+        self._empty.set()
 
     def _break(self, reason: str) -> None:
-        if not self._is_broken:
-            self._is_broken = True
-            self._queue.clear()
-            self._empty.set()
-            self._on_broken(reason)
+        """Whoever posts is in the midst of something, so the owner hears of it right after."""
+        self.stop()
+        self._loop.call_soon(self._on_broken, reason)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from game_bridge import message as wire
 from game_bridge import protocol
 from game_bridge.host import HostedSession
+from game_bridge.ledger import Ledger
 from game_bridge.outbox import Outbox
 from game_bridge.reply import Reply
 from npc_sdk.errors import DuplicateRequest, Overloaded, UnknownRequest, UnknownSession
 
 _REMEMBERED_IDS = 1_024
+_KEPT_MESSAGES = 1_024
 
 
 class Peer:
-    """State of one connection. number tells connections apart in logs and in the engine's request ids."""
+    """State of one connection, and of those that it comes back over. number tells peers apart in logs and in the
+    engine's request ids; key, where it has one, is what it shows to come back.
+    """
 
     def __init__(self, identity: bytes, number: int, outbox: Outbox, limits: wire.Limits, now_s: float) -> None:
         self.identity = identity
@@ -24,15 +29,33 @@ class Peer:
         self.outbox = outbox
         self.last_heard_s = now_s
         self.wants: tuple[wire.News, ...] = ()
+        self.key = ""
+        self.ledger = Ledger(_KEPT_MESSAGES)
         self.sessions: dict[str, HostedSession] = {}
+        self.players: dict[str, str] = {}
         self.replies: dict[str, Reply] = {}
         self._limits = limits
         self._used: OrderedDict[str, None] = OrderedDict()
         self._opened: OrderedDict[str, None] = OrderedDict()
 
     def post(self, message: wire.ServerMessage) -> None:
-        """Queue a message. Raises: ProtocolError, TooLarge."""
+        """Send a message, now or as soon as it can be. Raises: ProtocolError, TooLarge."""
+        frames = protocol.encode(message, limits=self._limits)
+        if self.key:
+            self.ledger.note(frames)
+        self.outbox.post(frames)
+
+    def welcome(self, message: wire.Welcome) -> None:
+        """Send what does not count among the messages. Raises: ProtocolError, TooLarge."""
         self.outbox.post(protocol.encode(message, limits=self._limits))
+
+    def come_back(self, outbox: Outbox, message: wire.Welcome, missed: Sequence[Sequence[bytes]]) -> None:
+        """Go on over another connection, with what did not reach the old one."""
+        self.outbox.stop()
+        self.outbox = outbox
+        self.welcome(message)
+        for frames in missed:
+            outbox.post(frames)
 
     def has_used(self, request_id: str) -> bool:
         """Whether this connection has used the id; the oldest of very many are forgotten."""
@@ -44,9 +67,10 @@ class Peer:
             raise DuplicateRequest(f"request_id {request_id!r} was used before", hint="take a new one for every say")
         _remember(self._used, request_id)
 
-    def open(self, session: HostedSession) -> None:
+    def open(self, session: HostedSession, player: str) -> None:
         """Take a session as this connection's own."""
         self.sessions[session.session_id] = session
+        self.players[session.session_id] = player
         _remember(self._opened, session.session_id)
 
     def has_asked(self, request_id: str) -> bool:
@@ -56,6 +80,15 @@ class Peer:
         """
         heads = itertools.accumulate(request_id.split("/"), "{}/{}".format)
         return any(head in self._opened for head in heads)
+
+    def close(self, session_id: str) -> None:
+        """A session is over."""
+        del self.sessions[session_id], self.players[session_id]
+
+    def open_request(self, session_id: str) -> str | None:
+        """The request_id of the reply that is under way in a session."""
+        found = (request_id for request_id, reply in self.replies.items() if reply.session.session_id == session_id)
+        return next(found, None)
 
     def session(self, session_id: str) -> HostedSession:
         """One of this connection's own sessions. Raises: UnknownSession."""
@@ -77,6 +110,8 @@ class Peer:
     def forget(self) -> None:
         """Start over on the same connection."""
         self.sessions.clear()
+        self.players.clear()
+        self.ledger.start_over()
         self.replies.clear()
         self._used.clear()
         self._opened.clear()

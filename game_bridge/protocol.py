@@ -165,7 +165,13 @@ def to_message(event: events.Event, request_id: str) -> wire.EventMessage:
                 timings=wire.TimingFields(**asdict(event.timings)),
             )
         case events.ReplyFailed():
-            return make(wire.Failed, request_id=request_id, text=event.text, **_error_fields(event.error))
+            return make(
+                wire.Failed,
+                request_id=request_id,
+                text=event.text,
+                bark=event.bark or None,
+                **_error_fields(event.error),
+            )
 
 
 def to_event(message: wire.EventMessage) -> events.Event:
@@ -191,7 +197,7 @@ def to_event(message: wire.EventMessage) -> events.Event:
             usage, timings = events.Usage(**dict(message.usage)), events.Timings(**dict(message.timings))
             return events.ReplyFinished(message.request_id, message.text, message.finish_reason, usage, timings)
         case wire.Failed():
-            return events.ReplyFailed(message.request_id, to_error(message), message.text)
+            return events.ReplyFailed(message.request_id, to_error(message), message.text, message.bark or "")
 
 
 def to_error(message: wire.Error | wire.Failed) -> NpcError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from game_bridge import message as wire
@@ -132,6 +132,8 @@ class Reply:
             return
         self.is_ended = True
         self._deadline.cancel()
+        if isinstance(event, ReplyFailed) and "barks" not in self._order.wants:
+            event = replace(event, bark="")
         self._tell(event)
 
     def _expire(self) -> None:

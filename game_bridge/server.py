@@ -16,12 +16,13 @@ from typing import Any, Self
 from game_bridge import message as wire
 from game_bridge import protocol
 from game_bridge.host import HostedWorld
+from game_bridge.lobby import Lobby
 from game_bridge.outbox import Outbox
 from game_bridge.peer import Peer
 from game_bridge.protocol import Address
-from game_bridge.router import Router
 from game_bridge.service import OnEnded, Service
 from game_bridge.settings import BridgeSettings
+from game_bridge.transport import Transport, open_transport
 from npc_sdk.errors import BridgeError, ConnectionLost, EngineError, NpcError, Overloaded
 
 log = logging.getLogger(__name__)
@@ -35,17 +36,17 @@ class BridgeServer:
     ) -> None:
         self._settings = settings or BridgeSettings()
         self._limits = self._settings.limits
-        self._peers: dict[bytes, Peer] = {}
-        self._service = Service(world, self._settings, self._peers.values(), on_ended)
+        self._lobby = Lobby(self._settings.resume_s, self._give_up)
+        self._service = Service(world, self._settings, self._lobby, on_ended)
         self._numbers = itertools.count(1)
-        self._router: Router | None = None
-        self._loops: list[asyncio.Task[None]] = []
+        self._transport: Transport | None = None
+        self._sweeper: asyncio.Task[None] | None = None
         self._farewells: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> str:
         """Where the server listens, with its real port. Raises: ConnectionLost before start."""
-        return self._open_router().address
+        return self._open().address
 
     @property
     def token(self) -> str:
@@ -55,8 +56,8 @@ class BridgeServer:
 
     @property
     def peer_count(self) -> int:
-        """Welcomed connections."""
-        return len(self._peers)
+        """Welcomed connections, and those that broke and may come back."""
+        return len(self._lobby)
 
     async def start(self) -> None:
         """Bind and begin to serve.
@@ -64,30 +65,33 @@ class BridgeServer:
         Raises: SettingsError; ProtocolError or TooLarge for a cast that the wire cannot carry.
         """
         self._service.welcome(None)
-        self._router = Router(self._settings)
-        loop = asyncio.get_running_loop()
-        self._loops = [loop.create_task(self._receive(self._router)), loop.create_task(self._sweep())]
+        transport = open_transport(self._settings, self._take, self._lose)
+        await transport.start()
+        self._transport = transport
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
         whom = "any program of this machine" if self._settings.allow_anonymous else "those with a token or key"
-        log.info("listening on %s, for %s", self._router.address, whom)
+        log.info("listening on %s, for %s", transport.address, whom)
 
     async def wait(self) -> None:
-        """Serve until cancelled. Raises: whatever broke the server."""
-        await asyncio.gather(*self._loops)
+        """Serve until cancelled. Raises: whatever broke the server; ConnectionLost before start."""
+        self._open()
+        if self._sweeper is not None:
+            await self._sweeper
 
     async def stop(self) -> None:
         """Every open request gets its terminal, every client its goodbye; then the socket closes. Can be repeated."""
-        if self._router is None:
+        transport, sweeper = self._transport, self._sweeper
+        if transport is None or sweeper is None:
             return
-        for task in self._loops:
-            task.cancel()
-        await asyncio.wait(self._loops)
-        for peer in list(self._peers.values()):
+        sweeper.cancel()
+        await asyncio.wait([sweeper])
+        for peer in list(self._lobby):
             self._farewell(peer, "shutdown", ConnectionLost("The server is closing", hint="connect again later"))
         await self._service.drain(self._settings.shutdown_grace_s)
         while self._farewells:
             await asyncio.wait(self._farewells)
-        router, self._router = self._router, None
-        await router.close()
+        self._transport = None
+        await transport.close()
 
     def announce(self, edited: wire.Edited) -> None:
         """Tells of an edit of the world's files those clients who want to know."""
@@ -102,33 +106,29 @@ class BridgeServer:
     ) -> None:
         await self.stop()
 
-    async def _receive(self, router: Router) -> None:
-        while True:
-            identity, frames = await router.receive()
-            await self._take(router, identity, frames)
-
-    async def _take(self, router: Router, identity: bytes, frames: list[bytes]) -> None:
+    def _take(self, identity: bytes, frames: list[bytes]) -> None:
         """One message from anybody. Nothing that it holds, and no fault of the world, gets out of here."""
-        peer = self._peers.get(identity)
+        peer = self._lobby.find(identity)
         if peer is not None:
             peer.last_heard_s = asyncio.get_running_loop().time()
+            peer.ledger.heard += 1
         address = Address()
         try:
             opened = protocol.open_frames(frames, self._limits)
             address = protocol.address_of(opened.body)
-            self._route(router, identity, protocol.read_client(opened), opened.blobs)
+            self._route(identity, protocol.read_client(opened), opened.blobs)
         except NpcError as exc:
-            await self._refuse(router, identity, address, exc)
+            self._refuse(identity, address, exc)
         except Exception as exc:
             log.exception("a message from connection %s broke the world", peer.number if peer else "unknown")
             fault = EngineError(f"The server failed: {type(exc).__name__}: {exc}", hint="see its log")
-            await self._refuse(router, identity, address, fault)
+            self._refuse(identity, address, fault)
 
-    def _route(self, router: Router, identity: bytes, message: wire.ClientMessage, blobs: tuple[bytes, ...]) -> None:
+    def _route(self, identity: bytes, message: wire.ClientMessage, blobs: tuple[bytes, ...]) -> None:
         if isinstance(message, wire.Hello):
-            self._greet(router, identity, message)
+            self._greet(identity, message)
             return
-        peer = self._peers.get(identity)
+        peer = self._lobby.find(identity)
         if peer is None:
             raise ConnectionLost("No connection is open under this identity", hint="say hello first")
         if isinstance(message, wire.Bye):
@@ -136,51 +136,92 @@ class BridgeServer:
         else:
             self._service.handle(peer, message, blobs)
 
-    async def _refuse(self, router: Router, identity: bytes, address: Address, error: NpcError) -> None:
+    def _refuse(self, identity: bytes, address: Address, error: NpcError) -> None:
         """A stranger gets one try to be told, since nothing may be queued for somebody who never said hello."""
-        peer = self._peers.get(identity)
+        peer = self._lobby.find(identity)
         if peer is not None:
             self._service.refuse(peer, address, error)
             return
-        outcome = await router.send(identity, protocol.encode(protocol.error_message(error, address.ref)))
+        outcome = self._open().send(identity, protocol.encode(protocol.error_message(error, address.ref)))
         log.debug("a stranger was refused (%s, %s): %s", error.code, outcome, error)
 
-    def _greet(self, router: Router, identity: bytes, hello: wire.Hello) -> None:
-        peer = self._peers.get(identity)
+    def _greet(self, identity: bytes, hello: wire.Hello) -> None:
+        peer = self._lobby.find(identity)
         if peer is not None:
             self._service.retire(peer, ConnectionLost("The client said hello again"))
-        elif len(self._peers) >= self._settings.max_peers:
-            raise Overloaded(f"{len(self._peers)} clients are connected, as many as allowed", hint="try again later")
+        elif hello.resume is not None and self._take_back(identity, hello, hello.resume):
+            return
+        elif len(self._lobby) >= self._settings.max_peers:
+            raise Overloaded(f"{len(self._lobby)} clients are connected, as many as allowed", hint="try again later")
         else:
-            peer = self._peers[identity] = self._admit(router, identity)
+            now_s = asyncio.get_running_loop().time()
+            peer = Peer(identity, next(self._numbers), self._outbox(identity), self._limits, now_s)
+            self._lobby.admit(peer)
         peer.wants = hello.wants or ()
-        peer.post(self._service.welcome(hello.ref))
+        resuming: dict[str, Any] = {} if hello.resume is None else {"resumed": False}
+        if "resume" in peer.wants:
+            self._lobby.hand_key(peer)
+            resuming |= {"resume": peer.key, "resume_s": self._settings.resume_s}
+        else:
+            self._lobby.take_key(peer)
+        peer.welcome(self._service.welcome(hello.ref, **resuming))
         log.info("connection %d: %r", peer.number, hello.client)
 
-    def _admit(self, router: Router, identity: bytes) -> Peer:
-        settings = self._settings
-        outbox = Outbox(
-            partial(router.send, identity),
-            partial(self._drop, identity),
-            max_messages=settings.outbox_messages,
-            patience_s=settings.send_patience_s,
-        )
-        return Peer(identity, next(self._numbers), outbox, self._limits, asyncio.get_running_loop().time())
+    def _take_back(self, identity: bytes, hello: wire.Hello, key: str) -> bool:
+        """Whether the owner of the key goes on over this connection. Where it missed too much, it is lost for good."""
+        peer = self._lobby.owner(key)
+        if peer is None:
+            return False
+        missed = peer.ledger.after(hello.heard or 0)
+        if missed is None:
+            self._lobby.remove(peer)
+            self._let_go(peer, "away for too many messages")
+            return False
+        self._open().cut(peer.identity)
+        self._lobby.welcome_back(peer, identity)
+        peer.last_heard_s = asyncio.get_running_loop().time()
+        peer.wants = hello.wants or ()
+        resuming = {"resume": key, "resume_s": self._settings.resume_s, "resumed": True, "heard": peer.ledger.heard}
+        peer.come_back(self._outbox(identity), self._service.welcome(hello.ref, **resuming), missed)
+        log.info("connection %d is back, %d messages are sent again", peer.number, len(missed))
+        return True
 
-    def _drop(self, identity: bytes, reason: str) -> None:
-        """The connection broke: nobody can be told, but everything that it held open ends."""
-        peer = self._peers.pop(identity, None)
+    def _outbox(self, identity: bytes) -> Outbox:
+        return Outbox(
+            partial(self._open().send, identity),
+            partial(self._lose, identity),
+            max_messages=self._settings.outbox_messages,
+            patience_s=self._settings.send_patience_s,
+        )
+
+    def _lose(self, identity: bytes, reason: str = "gone") -> None:
+        """A connection broke. Who may come back is awaited for a while, unless it took nothing for too long."""
+        peer = self._lobby.find(identity)
         if peer is None:
             return
+        self._open().cut(identity)
+        peer.outbox.stop()
+        if peer.key and reason == "gone":
+            self._lobby.part(peer)
+            log.info("connection %d is gone, and may come back", peer.number)
+            return
+        self._lobby.remove(peer)
+        self._let_go(peer, reason)
+
+    def _give_up(self, peer: Peer) -> None:
+        self._let_go(peer, "gone")
+
+    def _let_go(self, peer: Peer, reason: str) -> None:
+        """Nobody can be told, but everything that the connection held open ends."""
         log.info("connection %d is cut: %s", peer.number, reason)
+        peer.outbox.stop()
         self._service.retire(peer, ConnectionLost(f"The client is {reason}"))
-        self._later(peer.outbox.close(0))
 
     def _farewell(
         self, peer: Peer, reason: wire.GoodbyeReason, error: BridgeError | None, ref: int | None = None
     ) -> None:
         """Terminals first, goodbye last."""
-        del self._peers[peer.identity]
+        self._lobby.remove(peer)
         self._service.retire(peer, error)
         peer.post(wire.Goodbye(ref=ref, reason=reason))
         self._later(peer.outbox.close(self._settings.send_patience_s))
@@ -191,7 +232,7 @@ class BridgeServer:
         while True:
             await asyncio.sleep(self._limits.heartbeat_s)
             silent_since_s = asyncio.get_running_loop().time() - self._limits.idle_s
-            for peer in list(self._peers.values()):
+            for peer in self._lobby.present:
                 if peer.last_heard_s < silent_since_s:
                     self._farewell(peer, "idle", ConnectionLost("The client was silent for too long"))
                 else:
@@ -202,10 +243,10 @@ class BridgeServer:
         self._farewells.add(task)
         task.add_done_callback(self._farewells.discard)
 
-    def _open_router(self) -> Router:
-        if self._router is None:
+    def _open(self) -> Transport:
+        if self._transport is None:
             raise ConnectionLost("The server is not running", hint="start it first")
-        return self._router
+        return self._transport
 
 
 async def serve(world: HostedWorld, settings: BridgeSettings | None = None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 SERVER_NAME = "npc-sdk"
 CAPABILITIES = (
     "tools", "state", "approach", "typing", "frame", "stats", "start_by", "tool_choice", "structured", "emotes",
-    "confirm", "notices", "learn", "happen", "edits",
+    "confirm", "notices", "learn", "happen", "edits", "resume", "sessions", "raw_images", "barks",
 )  # fmt: skip
 Terminal: TypeAlias = ReplyFinished | ReplyFailed
 OnEnded: TypeAlias = Callable[[str, Terminal], None]
@@ -36,11 +36,11 @@ OnEnded: TypeAlias = Callable[[str, Terminal], None]
 class Service:
     """on_ended hears the end of each request under the client's request_id, also when no client is left to hear it.
 
-    peers are those whom the server knows at the time.
+    peers are those whom the server knows at the time, looked through anew each time.
     """
 
     def __init__(
-        self, world: HostedWorld, settings: BridgeSettings, peers: Collection[Peer], on_ended: OnEnded | None = None
+        self, world: HostedWorld, settings: BridgeSettings, peers: Iterable[Peer], on_ended: OnEnded | None = None
     ) -> None:
         self._world = world
         self._peers = peers
@@ -49,8 +49,10 @@ class Service:
         self._on_ended = on_ended
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def welcome(self, ref: int | None) -> wire.Welcome:
-        """The answer to hello. Raises: ProtocolError, TooLarge for a cast that the wire cannot carry."""
+    def welcome(self, ref: int | None, **resuming: Any) -> wire.Welcome:
+        """The answer to hello; resuming is what it says of a break. Raises: ProtocolError, TooLarge for a cast that the
+        wire cannot carry.
+        """
         sees = ("images",) if self._world.engine.info.has_vision else ()
         npcs = tuple(
             protocol.make(wire.NpcEntry, npc_id=npc_id, name=persona.name)
@@ -65,6 +67,7 @@ class Service:
             limits=self._limits,
             npcs=npcs,
             pronunciations=dict(self._world.pronunciations) or None,
+            **resuming,
         )
 
     def handle(self, peer: Peer, message: wire.ClientMessage, blobs: Sequence[bytes]) -> None:
@@ -85,10 +88,8 @@ class Service:
                 self._change_mind(peer, message)
             case wire.Approach() | wire.Typing() | wire.Frame():
                 self._take_hint(peer, message)
-            case wire.Stats():
-                peer.post(figures(self._world.engine, self._own_figures(), message.ref, peer.has_asked))
-            case wire.Ping():
-                peer.post(wire.Pong(ref=message.ref))
+            case wire.Sessions() | wire.Stats() | wire.Ping():
+                peer.post(self._account(peer, message))
             case _:
                 raise AssertionError(f"{message.type} is the server's own business")
 
@@ -112,6 +113,27 @@ class Service:
             if late:
                 log.warning("%d replies or sessions did not end within %g s", len(late), timeout_s)
 
+    def _account(self, peer: Peer, message: wire.Sessions | wire.Stats | wire.Ping) -> wire.ServerMessage:
+        """What changes nothing."""
+        if isinstance(message, wire.Sessions):
+            return self._session_list(peer, message.ref)
+        if isinstance(message, wire.Stats):
+            return figures(self._world.engine, self._own_figures(), message.ref, peer.has_asked)
+        return wire.Pong(ref=message.ref)
+
+    def _session_list(self, peer: Peer, ref: int | None) -> wire.SessionList:
+        entries = tuple(
+            protocol.make(
+                wire.SessionEntry,
+                session_id=session_id,
+                npc_id=session.npc_id,
+                player=peer.players[session_id],
+                request_id=peer.open_request(session_id),
+            )
+            for session_id, session in peer.sessions.items()
+        )
+        return protocol.make(wire.SessionList, ref=ref, sessions=entries)
+
     def _come_or_go(self, peer: Peer, message: wire.Talk | wire.Leave) -> None:
         if isinstance(message, wire.Talk):
             self._talk(peer, message)
@@ -121,7 +143,7 @@ class Service:
     def _talk(self, peer: Peer, message: wire.Talk) -> None:
         peer.check_room("sessions", len(peer.sessions), self._limits.max_sessions)
         session = self._world.talk(message.npc_id, player=message.player)
-        peer.open(session)
+        peer.open(session, message.player)
         peer.post(
             protocol.make(
                 wire.Talking,
@@ -137,7 +159,7 @@ class Service:
         self._end(
             peer, [reply for reply in peer.replies.values() if reply.session is session], [message.session_id], None
         )
-        del peer.sessions[message.session_id]
+        peer.close(message.session_id)
         peer.post(wire.Left(ref=message.ref, session_id=message.session_id))
 
     def _say(self, peer: Peer, message: wire.Say, blobs: Sequence[bytes]) -> None:
@@ -212,10 +234,11 @@ class Service:
                 peer.post(edited)
 
     def _own_figures(self) -> wire.BridgeFields:
+        peers = list(self._peers)
         return wire.BridgeFields(
-            peers=len(self._peers),
-            sessions=sum(len(peer.sessions) for peer in self._peers),
-            replies=sum(len(peer.replies) for peer in self._peers),
+            peers=len(peers),
+            sessions=sum(len(peer.sessions) for peer in peers),
+            replies=sum(len(peer.replies) for peer in peers),
         )
 
     def _tell(self, peer: Peer, request_id: str, event: Event) -> None:

@@ -16,7 +16,8 @@ class BridgeSettings:
     """Port ``*`` takes any free one. Everything numeric is positive.
 
     Clients show token, a random one unless given; with curve, a key instead; with allow_anonymous, nothing at all.
-    Units: seconds; outbox_messages waiting for one connection; frames of one message.
+    Units: seconds; outbox_messages waiting for one connection; messages_per_s from one connection, which is read more
+    slowly above. resume_s is how long a broken connection's conversations wait for it.
     Raises: SettingsError for an address beyond this machine without curve, a token that is none, or a number that is
     not positive.
     """
@@ -27,6 +28,8 @@ class BridgeSettings:
     curve: ServerCurve | None = None
     limits: Limits = field(default_factory=Limits)
     max_peers: int = 64
+    messages_per_s: float = 1_000.0
+    resume_s: float = 10.0
     outbox_messages: int = 2_048
     send_patience_s: float = 2.0
     cancel_grace_s: float = 5.0

@@ -16,6 +16,7 @@ from game_bridge.field import (
     Ref,
     ReplyText,
     RequestId,
+    ResumeKey,
     Seconds,
     WireModel,
 )
@@ -68,6 +69,16 @@ class Welcome(Answer):
     pronunciations: Annotated[dict[Name, Name], Field(max_length=1024)] | None = Field(
         default=None, description="how names are said, for the game's voices; nil where the world tells of none"
     )
+    resume: ResumeKey | None = Field(
+        default=None, description="for the next hello, if this connection breaks; where hello.wants names resume"
+    )
+    resume_s: Seconds | None = Field(default=None, description="how long after a break that key is good for")
+    resumed: bool | None = Field(
+        default=None, description="whether the broken connection goes on; only after a hello with resume"
+    )
+    heard: Count | None = Field(
+        default=None, description="where resumed: how many of the client's messages came after the first hello"
+    )
 
 
 class Talking(Answer):
@@ -84,6 +95,24 @@ class Left(Answer):
 
     type: Literal["left"] = "left"
     session_id: GivenId = Field(description="of the session that ended")
+
+
+class SessionEntry(WireModel):
+    """A session that is open."""
+
+    session_id: GivenId = Field(description="from talking")
+    npc_id: GivenId = Field(description="who listens")
+    player: Name = Field(description="as talk named the player")
+    request_id: RequestId | None = Field(default=None, description="of the reply that is under way; nil if none is")
+
+
+class SessionList(Answer):
+    """Answers sessions."""
+
+    type: Literal["session_list"] = "session_list"
+    sessions: Annotated[tuple[SessionEntry, ...], Field(strict=False, max_length=1024)] = Field(
+        description="those of this connection, the oldest first"
+    )
 
 
 class StateOk(Answer):
@@ -273,3 +302,6 @@ class Failed(Told):
     hint: ErrorText = Field(default="", description="what to do about it")
     retryable: bool = Field(default=False, description="whether the same again may work")
     text: ReplyText = Field(default="", description="what was already streamed")
+    bark: ReplyText | None = Field(
+        default=None, description="what the NPC may say instead; where say.wants names barks and nothing was streamed"
+    )

@@ -126,11 +126,16 @@ class ReplyFinished:
 
 @dataclass(frozen=True, slots=True)
 class ReplyFailed:
-    """The terminal event of a reply that could not be completed; text is what was already streamed."""
+    """The terminal event of a reply that could not be completed; text is what was already streamed.
+
+    bark is a short line of the persona's that the NPC may say instead, where nothing was streamed and it has one: no
+    part of the conversation, and not remembered.
+    """
 
     request_id: str
     error: NpcError
     text: str = ""
+    bark: str = ""
 
 
 Event: TypeAlias = (

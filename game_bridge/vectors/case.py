@@ -12,6 +12,8 @@ ValidCase: TypeAlias = tuple[str, wire.WireModel, tuple[bytes, ...]]
 InvalidCase: TypeAlias = tuple[str, str, tuple[bytes, ...]]
 
 _PICTURE = bytes.fromhex("89504e470d0a1a0a")
+_PIXELS = bytes.fromhex("000000020000000100000008 ff0000 00ff00 0000")  # 2 by 1, in rows of 8 bytes
+_RESUME = "7f0c2d5e9a4b4c6f8d1e3a5b"
 _REQUEST, _SESSION, _CALL = "q-1", "mara-7", "call-1"
 
 CLIENT_CASES: tuple[ValidCase, ...] = (
@@ -30,6 +32,17 @@ CLIENT_CASES: tuple[ValidCase, ...] = (
             timeout_s=30.0,
         ),
         (_PICTURE,),
+    ),
+    (
+        "say with what the game sees",
+        wire.Say(
+            request_id="q-6",
+            session_id=_SESSION,
+            text="Look!",
+            images=("image/x-rgb8",),
+            wants=("barks",),
+        ),
+        (_PIXELS,),
     ),
     (
         "say in time or not at all",
@@ -63,6 +76,7 @@ CLIENT_CASES: tuple[ValidCase, ...] = (
     ("typing nothing any more", wire.Typing(session_id=_SESSION, text=""), ()),
     ("frame", wire.Frame(frame_s=0.017), ()),
     ("stats", wire.Stats(ref=13), ()),
+    ("sessions", wire.Sessions(ref=15), ()),
     ("cancel", wire.Cancel(ref=5, request_id=_REQUEST), ()),
     (
         "tool_result accepted",
@@ -82,6 +96,8 @@ CLIENT_CASES: tuple[ValidCase, ...] = (
     ),
     ("state", wire.State(ref=8, values={"weather": "rain", "hour": 21, "open": True, "dim": 0.25}, npc_id="mara"), ()),
     ("hello wants edits", wire.Hello(ref=1, protocol=1, client="Moorland 1.0", wants=("edits",)), ()),
+    ("hello wants to resume", wire.Hello(ref=1, protocol=1, client="my game", wants=("resume",)), ()),
+    ("hello again", wire.Hello(ref=20, protocol=1, client="my game", wants=("resume",), resume=_RESUME, heard=7), ()),
     (
         "learn",
         wire.Learn(ref=15, npc_id="mara", text="The ferry is back.", source="told by Robin", keys=("ferry",)),
@@ -118,6 +134,22 @@ SERVER_CASES: tuple[ValidCase, ...] = (
             ),
             limits=wire.Limits(),
             npcs=(wire.NpcEntry(npc_id="mara", name="Mara"),),
+        ),
+        (),
+    ),
+    (
+        "welcome back",
+        wire.Welcome(
+            ref=20,
+            protocol=1,
+            server="npc-sdk",
+            capabilities=("tools", "resume"),
+            limits=wire.Limits(),
+            npcs=(wire.NpcEntry(npc_id="mara", name="Mara"),),
+            resume=_RESUME,
+            resume_s=10.0,
+            resumed=True,
+            heard=4,
         ),
         (),
     ),
@@ -173,6 +205,18 @@ SERVER_CASES: tuple[ValidCase, ...] = (
             hint="wait for one",
             retryable=True,
             text="",
+        ),
+        (),
+    ),
+    (
+        "failed with a bark",
+        wire.Failed(
+            request_id="q-6",
+            code="engine_crashed",
+            message="the model's process ended",
+            hint="it is started anew",
+            retryable=True,
+            bark="Not now.",
         ),
         (),
     ),
@@ -246,6 +290,17 @@ SERVER_CASES: tuple[ValidCase, ...] = (
         ),
         (),
     ),
+    (
+        "session_list",
+        wire.SessionList(
+            ref=15,
+            sessions=(
+                wire.SessionEntry(session_id=_SESSION, npc_id="mara", player="Robin", request_id=_REQUEST),
+                wire.SessionEntry(session_id="pip-2", npc_id="pip", player="Robin"),
+            ),
+        ),
+        (),
+    ),
     ("pong", wire.Pong(ref=10), ()),
     ("pong unasked", wire.Pong(), ()),
     (
@@ -267,6 +322,7 @@ def _say(**changes: object) -> bytes:
     return _pack({**body, **changes})
 
 
+_HELLO = {"type": "hello", "protocol": 1, "client": "my game"}
 _CONFIRM = {"type": "confirm", "session_id": _SESSION, "call_id": _CALL}
 
 
@@ -301,6 +357,9 @@ INVALID_CASES: tuple[InvalidCase, ...] = (
     ("65-bit integer", "protocol", (_pack({"type": "state", "values": {"x": 2**64 - 1}}),)),
     ("text that is not UTF-8", "protocol", (b"\x81" + _pack("type") + b"\xa2\xff\xfe",)),
     ("a request_id with a space", "protocol", (_say(request_id="q 1"),)),
+    ("a resumption without a count", "protocol", (_pack({**_HELLO, "resume": "x" * 24}),)),
+    ("a count of messages without a key", "protocol", (_pack({**_HELLO, "heard": 3}),)),
+    ("a key that is too short", "protocol", (_pack({**_HELLO, "resume": "x", "heard": 3}),)),
     ("a picture that is not announced", "protocol", (_say(), _PICTURE)),
     ("a picture that does not come", "protocol", (_say(images=["image/png"]),)),
     ("an empty picture", "protocol", (_say(images=["image/png"]), b"")),

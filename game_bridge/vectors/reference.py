@@ -12,6 +12,7 @@ BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 _PARTS = (
     ("Limits", wire.Limits, "In welcome.limits."),
     ("NpcEntry", wire.NpcEntry, "In welcome.npcs."),
+    ("SessionEntry", wire.SessionEntry, "In session_list.sessions."),
     ("Usage", wire.UsageFields, "In finished.usage, in tokens."),
     ("Timings", wire.TimingFields, "In finished.timings, in seconds."),
     ("Bridge", wire.BridgeFields, "In figures.bridge."),

@@ -27,6 +27,8 @@ from npc_sdk.messages import FunctionCall, ImagePart, JsonValue, ToolResult
 from npc_sdk.persona.temper import Temper
 from npc_sdk.requests import Priority
 
+TALE_WORDS = 60
+
 
 @dataclass(frozen=True)
 class FakePersona:
@@ -47,7 +49,7 @@ class FakeEngine:
 
 @dataclass
 class FakeSession:
-    """The words choose the behaviour: slow, deaf, crash, silent, tool, pay, emote …; everything else is echoed.
+    """The words choose the behaviour: slow, deaf, crash, silent, tale, tool, pay, emote …; everything else is echoed.
 
     Asked for a structured reply, it hands back the schema.
     """
@@ -115,6 +117,9 @@ class FakeSession:
         if text == "slow":
             await cancelled.wait()
             yield ReplyFinished(request_id, text, "cancelled")
+        elif text == "tale":
+            async for event in self._tell_tale(request_id):
+                yield event
         elif text == "deaf":
             await asyncio.sleep(60)
         elif text == "crash":
@@ -126,6 +131,13 @@ class FakeSession:
             for event in events.get(text, [Sentence(request_id, 0, text), finished]):
                 yield event
                 await asyncio.sleep(0)
+
+    async def _tell_tale(self, request_id: str) -> AsyncIterator[Event]:
+        words = [f" {number}" for number in range(TALE_WORDS)]
+        for word in words:
+            yield TextDelta(request_id, word)
+            await asyncio.sleep(0.01)
+        yield ReplyFinished(request_id, "tale" + "".join(words), "stop")
 
     async def _use_tool(self, request_id: str, *, needs_confirmation: bool) -> AsyncIterator[Event]:
         call = FunctionCall(f"call-{len(self.heard)}", "give_item", {"item": "rope", "count": 2})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from game_bridge.outbox import Outbox
-from game_bridge.router import SendOutcome
+from game_bridge.transport import SendOutcome
 
 
 class Line:
@@ -19,7 +19,7 @@ class Line:
         self.sent: list[bytes] = []
         self.broken: list[str] = []
 
-    async def send(self, frames: list[bytes]) -> SendOutcome:
+    def send(self, frames: Sequence[bytes]) -> SendOutcome:
         if self.state == "sent":
             self.sent += frames
         return self.state

@@ -17,7 +17,20 @@ from .fakes import FakeWorld
 async def test_welcome_names_cast_limits_and_capabilities(raw: RawClient) -> None:
     welcome = await raw.hello()
     can = ("tools", "state", "approach", "typing", "frame", "stats", "start_by")
-    can += ("tool_choice", "structured", "emotes", "confirm", "notices", "learn", "happen", "edits")
+    can += (
+        "tool_choice",
+        "structured",
+        "emotes",
+        "confirm",
+        "notices",
+        "learn",
+        "happen",
+        "edits",
+        "resume",
+        "sessions",
+        "raw_images",
+        "barks",
+    )
     assert (welcome.ref, welcome.protocol, welcome.capabilities) == (1, 1, can)
     assert [(npc.npc_id, npc.name) for npc in welcome.npcs] == [("mara", "Mara"), ("brom", "Brom")]
     assert welcome.limits == FAST

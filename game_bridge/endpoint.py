@@ -1,0 +1,90 @@
+"""A ZeroMQ address to a bound socket: TCP and Unix sockets of this machine. Called by gate.py."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from npc_sdk.errors import SettingsError
+
+_ANSWER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A socket that does not listen yet, and the address that clients connect to. path is a Unix socket's file."""
+
+    socket: socket.socket
+    address: str
+    path: Path | None = None
+
+    def forget(self) -> None:
+        """Take the file of a Unix socket away."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def bind(address: str) -> Endpoint:
+    """Raises: SettingsError for an address that is none, or is taken."""
+    scheme, _, place = address.partition("://")
+    try:
+        if scheme == "tcp":
+            return _bind_tcp(place)
+        if scheme == "ipc":
+            return _bind_unix(place)
+    except (OSError, ValueError) as exc:
+        told = f"bridge.address: cannot listen on {address!r}: {exc}"
+        raise SettingsError(told, hint="is another server running?") from exc
+    raise SettingsError(f"bridge.address: {address!r} is no address", hint="for example tcp://127.0.0.1:5577")
+
+
+def _bind_tcp(place: str) -> Endpoint:
+    host, _, port = place.rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # elsewhere it would let another program take the port as well
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), 0 if port == "*" else int(port)))
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    name = listener.getsockname()
+    shown = f"[{name[0]}]" if family == socket.AF_INET6 else name[0]
+    return Endpoint(listener, f"tcp://{shown}:{name[1]}")
+
+
+def _bind_unix(place: str) -> Endpoint:
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError("this system has no Unix sockets")
+    path = None if place.startswith("@") else Path(place)
+    if path is not None:
+        _clear(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(place if path else f"\0{place[1:]}")
+        if path is not None:
+            path.chmod(0o600)  # nobody can connect before it listens, so nobody comes in between
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return Endpoint(listener, f"ipc://{place}", path)
+
+
+def _clear(path: Path) -> None:
+    """Takes away what a crash left. Raises: OSError where a server still answers there."""
+    if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.settimeout(_ANSWER_S)
+        try:
+            caller.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+    raise OSError("another server answers there")

@@ -1,0 +1,46 @@
+"""What one side sent and heard since the welcome, so that a connection that broke can go on where it was.
+
+Keeps the last messages, bounded in number and bytes. Knows no message. Each end holds one: PROTOCOL.md, Resuming.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+MAX_BYTES = 2**20
+
+
+class Ledger:
+    """heard counts what came from the other side, sent what went there."""
+
+    def __init__(self, max_messages: int) -> None:
+        self.heard = 0
+        self.sent = 0
+        self._max_messages = max_messages
+        self._kept: deque[Sequence[bytes]] = deque()
+        self._bytes = 0
+
+    def note(self, frames: Sequence[bytes]) -> None:
+        """A message goes out; the oldest of very many are forgotten."""
+        self.sent += 1
+        self._kept.append(frames)
+        self._bytes += _size(frames)
+        while self._kept and (len(self._kept) > self._max_messages or self._bytes > MAX_BYTES):
+            self._bytes -= _size(self._kept.popleft())
+
+    def after(self, count: int) -> list[Sequence[bytes]] | None:
+        """What was sent after the first count messages; None where that was forgotten, or was never sent."""
+        missed = self.sent - count
+        if not 0 <= missed <= len(self._kept):
+            return None
+        return list(self._kept)[len(self._kept) - missed :]
+
+    def start_over(self) -> None:
+        """A welcome that is not for a connection that broke."""
+        self.heard = self.sent = self._bytes = 0
+        self._kept.clear()
+
+
+def _size(frames: Sequence[bytes]) -> int:
+    return sum(map(len, frames))

@@ -1,0 +1,33 @@
+"""How fast one connection may go: a bucket that fills with time. Knows no connection. Called by gate_line.py."""
+
+from __future__ import annotations
+
+_LEAST_REST_S = 0.05  # whoever is over its rate rests this long at least, rather than wake for every message
+
+
+class Bucket:
+    """Holds a second's worth. May be overdrawn once, and is then waited for.
+
+    Units: a second.
+    """
+
+    __slots__ = ("_at_s", "_level", "_rate")
+
+    def __init__(self, rate: float, now_s: float) -> None:
+        self._rate = rate
+        self._level = rate
+        self._at_s = now_s
+
+    def fill(self, now_s: float) -> None:
+        """Catch up with the clock."""
+        self._level = min(self._rate, self._level + (now_s - self._at_s) * self._rate)
+        self._at_s = now_s
+
+    def spend(self, amount: float) -> None:
+        """Take out, below nothing if need be."""
+        self._level -= amount
+
+    @property
+    def rest_s(self) -> float:
+        """How long to wait before going on, 0 while something is left."""
+        return 0.0 if self._level > 0 else max(_LEAST_REST_S, -self._level / self._rate)

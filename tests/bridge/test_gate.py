@@ -1,0 +1,374 @@
+"""The gate before real sockets: libzmq's and bare ones, well-behaved and not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+import zmq.asyncio
+
+from game_bridge import gate as gate_module
+from game_bridge import gate_line, zmtp
+from game_bridge.credential import ServerCurve
+from game_bridge.gate import Gate
+from game_bridge.gate_line import HIGH_WATER_BYTES
+from game_bridge.router import Router
+from game_bridge.settings import BridgeSettings
+from game_bridge.told import Limits
+from game_bridge.transport import Transport, open_transport
+from npc_sdk.errors import ConnectionLost, SettingsError
+
+from .asking import eventually
+from .gate_peer import SLOW_BEAT, TOKEN, BarePeer, gate_settings, open_hall
+
+BEATING = Limits(heartbeat_s=0.05)
+
+
+async def echo(address: str, *messages: list[bytes], **options: Any) -> list[list[bytes]]:
+    """What comes back to a libzmq DEALER."""
+    with zmq.asyncio.Context() as context, context.socket(zmq.DEALER) as dealer:
+        dealer.linger = 0
+        for name, value in options.items():
+            setattr(dealer, name, value)
+        dealer.connect(address)
+        async with asyncio.timeout(30):
+            for message in messages:
+                await dealer.send_multipart(message)
+            return [await dealer.recv_multipart() for _ in messages]
+
+
+MESSAGES = [[b"a"], [b"b" * 255, b"", b"c" * 256], [b"d" * 6_000_000, b"e"]]
+
+
+@pytest.mark.parametrize("token", ["", TOKEN])
+async def test_libzmq_clients_are_served(token: str) -> None:
+    settings = gate_settings(Limits(heartbeat_s=0.1), token=TOKEN, allow_anonymous=not token)
+    shown = {"plain_username": b"game", "plain_password": token.encode()} if token else {}
+    async with open_hall(settings) as hall:
+        beats = {"heartbeat_ivl": 100, "heartbeat_timeout": 10_000, "heartbeat_ttl": 10_000}
+        assert await echo(hall.gate.address, *MESSAGES, **shown, **beats) == MESSAGES
+        await eventually(lambda: bool(hall.gone), 10)
+        assert len({identity for identity, _ in hall.came}) == 1
+
+
+@pytest.mark.parametrize("place", ["file", "@npc-test-{}"])
+async def test_a_unix_socket_is_its_owners_alone(tmp_path: Path, place: str) -> None:
+    path = tmp_path / place
+    address = f"ipc://{path}" if place == "file" else "ipc://" + place.format(os.getpid())
+    async with open_hall(gate_settings(address=address)) as hall:
+        assert hall.gate.address == address
+        assert await echo(address, [b"hi"]) == [[b"hi"]]
+        assert place != "file" or stat.S_IMODE(path.stat().st_mode) == 0o600
+        with pytest.raises(SettingsError, match="cannot listen"):
+            await Gate(gate_settings(address=address), print, print).start()
+    assert not path.exists()
+
+
+async def test_the_unix_socket_that_a_crash_left_is_taken_over(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "npc"))
+    async with open_hall(gate_settings(address=f"ipc://{tmp_path / 'npc'}")) as hall:
+        await BarePeer.shake_hands(hall)
+
+
+@pytest.mark.parametrize("place", ["file", "none/npc", "x" * 200])
+async def test_what_cannot_be_a_unix_socket_is_told(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="cannot listen"):
+        await Gate(gate_settings(address=f"ipc://{tmp_path / place}"), print, print).start()
+    assert (tmp_path / "file").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({}, Gate),
+        ({"address": "ipc:///tmp/npc"}, Gate),
+        ({"address": "inproc://npc"}, Router),
+        ({"curve": ServerCurve(Path("own"), Path("clients")), "allow_anonymous": False}, Router),
+    ],
+    ids=["tcp", "ipc", "inproc", "curve"],
+)
+def test_libzmq_serves_only_where_it_must(changes: dict[str, object], kind: type) -> None:
+    transport: Transport = open_transport(gate_settings(**changes), print, print)  # type: ignore[arg-type]
+    assert type(transport) is kind
+    with pytest.raises(ConnectionLost, match="not open"):
+        _ = transport.address
+
+
+async def test_a_router_stands_behind_the_same_seam() -> None:
+    came: list[tuple[bytes, list[bytes]]] = []
+    router = Router(gate_settings(), lambda *message: came.append(message), print)
+    await router.start()
+    asking = asyncio.create_task(echo(router.address, [b"hi", b"there"]))
+    await eventually(lambda: bool(came), 10)
+    assert router.send(*came[0]) == "sent"
+    assert await asking == [[b"hi", b"there"]]
+    assert router.send(b"nobody", [b"x"]) == "gone"
+    router.cut(b"nobody")
+    await router.close()
+    await router.close()
+
+
+async def test_a_wrong_token_is_told_cut_off_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_hall(gate_settings(token=TOKEN, allow_anonymous=False)) as hall:
+        for _ in range(3):
+            peer = await BarePeer.connect(hall)
+            peer.write(zmtp.encode_greeting("PLAIN") + zmtp.encode_command(b"HELLO", b"\x04game\x05guess"))
+            assert (await peer.end())[64:] == b"\x04\x09^RROR\x03400"
+        await BarePeer.shake_hands(hall, TOKEN)
+    assert caplog.text.count("refused") == 1
+    assert "127.0.0.1" in caplog.text
+    assert "guess" not in caplog.text
+    assert hall.gone == []
+
+
+@pytest.mark.parametrize(
+    "bytes_",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="http"),
+        pytest.param(zmtp.encode_greeting("PLAIN"), id="mechanism"),
+        pytest.param(
+            zmtp.encode_greeting("NULL") + zmtp.encode_command(b"READY", b"\x0bSocket-Type\0\0\0\3REQ"), id="req"
+        ),
+    ],
+)
+async def test_who_speaks_otherwise_is_cut_off(bytes_: bytes) -> None:
+    async with open_hall() as hall:
+        peer = await BarePeer.connect(hall)
+        peer.write(bytes_)
+        await peer.end()
+        assert await echo(hall.gate.address, [b"hi"]) == [[b"hi"]]
+
+
+async def test_a_handshake_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_line, "HANDSHAKE_S", 1.0)
+    async with open_hall() as hall:
+        idle = await BarePeer.connect(hall)
+        halfway = await BarePeer.connect(hall)
+        halfway.write(zmtp.encode_greeting("NULL"))
+        in_time = await BarePeer.shake_hands(hall)
+        assert len(await idle.end()) == len(await halfway.end()) == 64
+        in_time.send([b"still here"])
+        assert await in_time.message() == [b"still here"]
+
+
+async def test_newcomers_too_many_make_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_module, "_room_for_newcomers", lambda _peers: 3)
+    async with open_hall() as hall:
+        peers = []
+        for _ in range(4):
+            peers.append(await BarePeer.connect(hall))
+            await peers[-1].read(64)
+        assert await peers[0].end() == b""
+        peers[1].write(zmtp.encode_greeting("NULL") + zmtp.encode_command(b"READY", b"\x0bSocket-Type\0\0\0\6DEALER"))
+        assert (await peers[1].frame())[1].startswith(b"\x05READY")
+
+
+async def test_who_never_says_a_word_makes_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_module, "_SPARE_PEERS", 1)
+    monkeypatch.setattr(gate_module, "HANDSHAKE_S", 0.0)
+    async with open_hall(gate_settings(max_peers=1)) as hall:
+        speaker, silent = await BarePeer.shake_hands(hall), await BarePeer.shake_hands(hall)
+        speaker.send([b"hi"])
+        await speaker.message()
+        third = await BarePeer.shake_hands(hall)
+        assert await silent.end() == b""
+        third.send([b"ho"])
+        await third.message()
+        fourth = await BarePeer.connect(hall)
+        fourth.write(zmtp.encode_greeting("NULL") + zmtp.encode_command(b"READY", b"\x0bSocket-Type\0\0\0\6DEALER"))
+        assert len(await fourth.end()) == 64
+        assert len(hall.gone) == 1
+
+
+async def test_pings_come_and_are_answered_and_the_silent_are_cut() -> None:
+    async with open_hall(gate_settings(BEATING)) as hall:
+        peer = await BarePeer.shake_hands(hall)
+        peer.write(zmtp.encode_command(b"PING", b"\0\x01context"))
+        came = [await peer.frame() for _ in range(2)]
+        assert (4, b"\x04PONGcontext") in came
+        assert any(body.startswith(b"\x04PING") for _, body in came)
+        await peer.end()
+        assert len(hall.gone) == 1
+
+
+async def test_who_answers_pings_stays() -> None:
+    async with open_hall(gate_settings(BEATING)) as hall:
+        peer = await BarePeer.shake_hands(hall)
+        for _ in range(6):
+            assert (await peer.frame())[1].startswith(b"\x04PING")
+            peer.write(zmtp.encode_command(b"PONG"))
+        assert hall.gone == []
+
+
+async def test_what_is_blocked_was_not_taken_and_the_rest_arrives_whole() -> None:
+    async with open_hall(does_echo=False) as hall:
+        peer = await BarePeer.shake_hands(hall)
+        peer.send([b"hi"])
+        await eventually(lambda: bool(hall.came), 10)
+        ((identity, _),) = hall.came
+        sent = 0
+        while hall.gate.send(identity, [sent.to_bytes(4, "big"), b"x" * 10_000]) == "sent":
+            sent += 1
+            if not sent % 50:
+                await asyncio.sleep(0)  # writing happens in between
+        assert sent * 10_000 > HIGH_WATER_BYTES
+        assert hall.gate.send(identity, [b"more"]) == "blocked"
+        for number in range(sent):
+            assert (await peer.message())[0] == number.to_bytes(4, "big")
+        assert hall.gate.send(identity, [b"again"]) == "sent"
+        assert await peer.message() == [b"again"]
+
+
+async def test_a_cut_connection_is_gone_at_once() -> None:
+    async with open_hall() as hall:
+        peer = await BarePeer.shake_hands(hall)
+        peer.send([b"hi"])
+        await peer.message()
+        ((identity, _),) = hall.came
+        hall.gate.cut(identity)
+        assert hall.gate.send(identity, [b"x"]) == "gone"
+        assert await peer.end() == b""
+        assert hall.gone == [identity]
+        hall.gate.cut(identity)
+
+
+async def test_a_fault_behind_the_gate_ends_that_connection_alone(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_hall() as hall:
+        peer, other = await BarePeer.shake_hands(hall), await BarePeer.shake_hands(hall)
+        peer.send([b"break"])
+        assert await peer.end() == b""
+        other.send([b"hi"])
+        assert await other.message() == [b"hi"]
+    assert "of the server's own" in caplog.text
+
+
+async def test_a_flood_is_slowed_and_nothing_of_it_lost() -> None:
+    async with open_hall(gate_settings(messages_per_s=200.0), does_echo=False) as hall:
+        flooder, other = await BarePeer.shake_hands(hall), await BarePeer.shake_hands(hall)
+        loop = asyncio.get_running_loop()
+        started_s = loop.time()
+        for number in range(400):
+            flooder.send([number.to_bytes(2, "big")])
+        other.send([b"me too"])
+        await eventually(lambda: any(frames == [b"me too"] for _, frames in hall.came), 10)
+        await eventually(lambda: len(hall.came) == 401, 60)
+        assert loop.time() - started_s > 0.9  # a second's worth at once, another in its second
+        assert hall.came[-1][1] != [b"me too"]
+        numbers = [frames[0] for _, frames in hall.came if frames != [b"me too"]]
+        assert numbers == [number.to_bytes(2, "big") for number in range(400)]
+
+
+async def test_the_largest_unfinished_message_goes_when_all_are_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_module, "_MAX_HELD_BYTES", 1_000_000)
+    async with open_hall() as hall:
+        small, large = await BarePeer.shake_hands(hall), await BarePeer.shake_hands(hall)
+        small.write(zmtp.encode_frame(b"s" * 300_000, 1))
+        large.write(zmtp.encode_frame(b"l" * 900_000, 1))
+        assert await large.end() == b""
+        small.write(zmtp.encode_frame(b"end"))
+        assert await small.message() == [b"s" * 300_000, b"end"]
+        for _ in range(3):  # what was held is no longer counted
+            small.send([b"t" * 900_000])
+            assert await small.message() == [b"t" * 900_000]
+
+
+async def test_frames_without_end_are_cut() -> None:
+    async with open_hall() as hall:
+        peer = await BarePeer.shake_hands(hall)
+        peer.write(b"\x01\x00" * 5_000)
+        await peer.end()
+        assert hall.came == []
+
+
+async def test_what_was_taken_is_sent_before_the_gate_closes() -> None:
+    async with open_hall() as hall:
+        peer = await BarePeer.shake_hands(hall)
+        peer.send([b"hi"])
+        await peer.message()
+        ((identity, _),) = hall.came
+        assert hall.gate.send(identity, [b"goodbye" * 10_000]) == "sent"
+        closing = asyncio.create_task(hall.gate.close())
+        assert await peer.message() == [b"goodbye" * 10_000]
+        assert await peer.end() == b""
+        await closing
+        assert hall.gate.send(identity, [b"x"]) == "gone"
+        assert hall.gone == []
+
+
+class FakeSocket(asyncio.Transport):
+    """Writes into a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+        self.is_read = True
+        self.on_end: Callable[[None], None] = print
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.writes.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write_eof(self) -> None:
+        asyncio.get_running_loop().call_soon(self.on_end, None)
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def pause_reading(self) -> None:
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        self.is_read = True
+
+
+async def run_turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def line_of(gate: Gate) -> tuple[Callable[[bytes], None], FakeSocket]:
+    line, fake = gate._new_line(), FakeSocket()
+    fake.on_end = line.connection_lost
+    line.connection_made(fake)
+    line.data_received(zmtp.encode_greeting("NULL") + zmtp.encode_command(b"READY", b"\x0bSocket-Type\0\0\0\6DEALER"))
+    fake.writes.clear()
+    return line.data_received, fake
+
+
+async def test_one_connection_has_its_turn_and_then_others_have() -> None:
+    async with open_hall() as hall:
+        (feed, fake), (feed_other, _) = line_of(hall.gate), line_of(hall.gate)
+        feed(b"\x00\x01a" * 100)
+        assert not fake.is_read
+        feed_other(b"\x00\x01b")
+        await run_turns(5)
+        assert [frames[0] for _, frames in hall.came] == [b"a"] * 64 + [b"b"] + [b"a"] * 36
+        assert fake.is_read
+
+
+async def test_all_of_one_turn_is_one_write() -> None:
+    async with open_hall() as hall:
+        feed, fake = line_of(hall.gate)
+        feed(b"\x00\x01a" * 10 + zmtp.encode_command(b"PING", b"\0\1"))
+        assert fake.writes == []
+        await run_turns(2)
+        assert fake.writes == [b"\x00\x01a" * 10 + b"\x04\x05\x04PONG"]
+
+
+def test_a_gate_leaves_room_for_files() -> None:
+    assert 64 <= Gate(gate_settings(SLOW_BEAT), print, print)._max_newcomers <= 2_048
+
+
+def test_a_gate_takes_any_settings_that_are_sound() -> None:
+    assert isinstance(open_transport(BridgeSettings(), print, print), Gate)

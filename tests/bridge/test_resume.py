@@ -1,0 +1,237 @@
+"""A connection that broke goes on over a new one: nothing is lost, nothing comes twice, and every reply ends once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from game_bridge import message as wire
+from game_bridge.client import AsyncNpcClient
+from game_bridge.server import BridgeServer
+from npc_sdk.errors import ConnectionLost
+from npc_sdk.events import ReplyFailed, ReplyFinished, TextDelta, ToolCall
+
+from .asking import Ended, eventually, say
+from .conftest import RawClient, quick_settings
+from .fakes import TALE_WORDS, FakeWorld
+
+TALE = "tale" + "".join(f" {number}" for number in range(TALE_WORDS))
+HELLO = {"ref": 1, "protocol": 1, "client": "raw", "wants": ("resume",)}
+
+
+class Proxy:
+    """Passes bytes on to a server until it is told to drop every connection."""
+
+    def __init__(self, address: str) -> None:
+        self._port = int(address.rpartition(":")[2])
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.address = ""
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._pass, "127.0.0.1", 0)
+        self.address = f"tcp://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        for source, sink in ((reader, their_writer), (their_reader, writer)):
+            self._tasks.add(asyncio.create_task(self._copy(source, sink)))
+
+    async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(4096):
+                sink.write(data)
+        except OSError:
+            pass
+        finally:
+            sink.close()
+
+    def drop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+
+    async def stop(self) -> None:
+        self.drop()
+        self._server.close()
+        await asyncio.sleep(0.05)
+
+
+class Counting(RawClient):
+    """Counts what comes after the welcome, as the protocol asks of a client that wants to come back."""
+
+    heard = 0
+
+    async def next(self, timeout_s: float = 5.0) -> wire.ServerMessage:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                message = protocol_message(await self.socket.recv_multipart())
+                self.heard += not isinstance(message, wire.Welcome)
+                if not (isinstance(message, wire.Pong) and message.ref is None):
+                    return message
+
+    async def greet(self, **back: object) -> wire.Welcome:
+        welcome = await self.ask(wire.Hello(**HELLO, **back))  # type: ignore[arg-type]
+        assert isinstance(welcome, wire.Welcome)
+        return welcome
+
+
+def protocol_message(frames: list[bytes]) -> wire.ServerMessage:
+    from game_bridge import protocol
+
+    return protocol.decode_server(frames)
+
+
+@pytest.fixture
+async def proxy(server: BridgeServer) -> AsyncIterator[Proxy]:
+    running = Proxy(server.address)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+async def _begin(server: BridgeServer, words: str) -> tuple[Counting, wire.Welcome, str]:
+    client = Counting(server.address)
+    welcome = await client.greet()
+    session_id = await client.talk()
+    await client.send(say(session_id, words))
+    await client.next()
+    return client, welcome, session_id
+
+
+def _texts(messages: list[wire.ServerMessage]) -> str:
+    return "".join(message.text for message in messages if isinstance(message, wire.Text))
+
+
+async def test_only_who_asks_gets_a_key(server: BridgeServer, raw: RawClient) -> None:
+    assert (await raw.hello()).resume is None
+    other = Counting(server.address)
+    welcome = await other.greet()
+    assert welcome.resume
+    assert (welcome.resumed, welcome.resume_s) == (None, 10.0)
+    other.close()
+
+
+@pytest.mark.parametrize("is_closed", [True, False], ids=["after the break", "before the server sees it"])
+async def test_a_reply_is_picked_up_where_it_was(server: BridgeServer, ended: Ended, is_closed: bool) -> None:
+    first, welcome, session_id = await _begin(server, "tale")
+    said = "tale" + _texts([await first.next() for _ in range(5)])
+    if is_closed:
+        first.close()
+    second = Counting(server.address)
+    back = await second.greet(resume=welcome.resume, heard=first.heard)
+    assert (back.resumed, back.resume, back.heard) == (True, welcome.resume, 2)
+    rest = await second.until_end("q")
+    assert said + _texts(rest) == TALE
+    assert isinstance(rest[-1], wire.Finished)
+    assert [request_id for request_id, _ in ended] == ["q"]
+    answer = await second.ask(wire.Sessions(ref=5))
+    assert isinstance(answer, wire.SessionList)
+    assert [entry.session_id for entry in answer.sessions] == [session_id]
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("key", "heard"), [("x" * 24, 0), (None, 1_000), (None, 0)], ids=["unknown", "never sent", "all of it"]
+)
+async def test_what_cannot_go_on_starts_over(server: BridgeServer, ended: Ended, key: str | None, heard: int) -> None:
+    first, welcome, _ = await _begin(server, "slow")
+    second = Counting(server.address)
+    back = await second.greet(resume=key or welcome.resume, heard=heard)
+    assert back.resumed is (heard == 0 and key is None)
+    if heard == 1_000:
+        await eventually(lambda: ended)
+        assert isinstance(ended[0][1], ReplyFailed)
+        assert isinstance(ended[0][1].error, ConnectionLost)
+    if not back.resumed:
+        assert back.resume not in (None, welcome.resume)
+    first.close()
+    second.close()
+
+
+async def test_who_does_not_come_back_is_given_up(world: FakeWorld, ended: Ended) -> None:
+    settings = quick_settings(resume_s=0.2)
+    async with BridgeServer(world, settings, on_ended=lambda *end: ended.append(end)) as server:
+        client, welcome, _ = await _begin(server, "slow")
+        client.close()
+        await eventually(lambda: ended and not world.sessions)
+        assert server.peer_count == 0
+        late = Counting(server.address)
+        assert (await late.greet(resume=welcome.resume, heard=client.heard)).resumed is False
+        late.close()
+
+
+async def test_bye_and_a_second_hello_take_the_key_away(server: BridgeServer) -> None:
+    client = Counting(server.address)
+    first = await client.greet()
+    second = await client.greet()
+    assert second.resume != first.resume
+    assert isinstance(await client.ask(wire.Bye(ref=3)), wire.Goodbye)
+    other = Counting(server.address)
+    for key in (first.resume, second.resume):
+        assert (await other.greet(resume=key, heard=0)).resumed is False
+    client.close()
+    other.close()
+
+
+async def test_too_much_missed_is_lost_as_a_whole(server: BridgeServer, ended: Ended) -> None:
+    client, welcome, _ = await _begin(server, "flood")
+    client.close()
+    await eventually(lambda: ended, 20)
+    other = Counting(server.address)
+    assert (await other.greet(resume=welcome.resume, heard=client.heard)).resumed is False
+    other.close()
+
+
+async def test_the_client_comes_back_by_itself(proxy: Proxy, world: FakeWorld, ended: Ended) -> None:
+    async with await AsyncNpcClient.connect(proxy.address) as client:
+        session = await client.talk("mara")
+        events = []
+        async for event in session.say("tale"):
+            events.append(event)
+            if len(events) == 8:
+                proxy.drop()
+        assert isinstance(events[-1], ReplyFinished)
+        assert "".join(event.text for event in events if isinstance(event, TextDelta)) == TALE
+        assert await session.say("And now?").read() == "And now?"
+        assert len(world.all_sessions) == 1
+    assert len(ended) == 2
+
+
+async def test_what_is_said_into_a_broken_line_arrives_once(proxy: Proxy, world: FakeWorld) -> None:
+    async with await AsyncNpcClient.connect(proxy.address) as client:
+        session = await client.talk("mara")
+        for number in range(3):
+            proxy.drop()
+            assert await session.say(f"Are you there? {number}").read() == f"Are you there? {number}"
+        assert [text for text, _, _ in world.all_sessions[0].heard] == [f"Are you there? {n}" for n in range(3)]
+
+
+async def test_a_call_is_answered_after_the_break(proxy: Proxy) -> None:
+    async with await AsyncNpcClient.connect(proxy.address) as client:
+        session = await client.talk("mara")
+        async for event in session.say("tool"):
+            if isinstance(event, ToolCall):
+                proxy.drop()
+                await asyncio.sleep(0.1)
+                session.tool_result(event.call.call_id, "accepted", "the rope")
+        assert isinstance(event, ReplyFinished)
+        assert event.text == "the rope"
+
+
+async def test_a_server_that_ended_is_not_waited_for(world: FakeWorld) -> None:
+    async with BridgeServer(world, quick_settings()) as server:
+        proxy = Proxy(server.address)
+        await proxy.start()
+        client = await AsyncNpcClient.connect(proxy.address)
+        session = await client.talk("mara")
+        reply = session.say("slow")
+        await anext(aiter(reply))
+        await proxy.stop()
+        events = [event async for event in reply]
+        assert isinstance(events[-1], ReplyFailed)
+        assert isinstance(events[-1].error, ConnectionLost)
+        assert not client.is_connected
+        await client.close()
