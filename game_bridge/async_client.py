@@ -166,6 +166,10 @@ class AsyncNpcClient(ClientFace[AsyncNpcSession]):
         """What the server and its engine did so far. Raises: Unsupported, ConnectionLost."""
         return await self._link.stats()
 
+    async def sessions(self) -> Sequence[wire.SessionEntry]:
+        """What this connection has open, the oldest first. Raises: Unsupported, ConnectionLost."""
+        return await self._link.sessions()
+
     async def set_state(self, values: Mapping[str, JsonValue], npc_id: str | None = None) -> None:
         """Set variables for prompts. Raises: RequestError, ProtocolError, TooLarge, ConnectionLost."""
         await self._link.ask(wire.StateOk, wire.State, values=dict(values), npc_id=npc_id)

@@ -182,6 +182,10 @@ class NpcClient(ClientFace[NpcSession]):
         """What the server and its engine did so far. Raises: Unsupported, ConnectionLost."""
         return self._thread.run(self._link.stats())
 
+    def sessions(self) -> Sequence[wire.SessionEntry]:
+        """What this connection has open, the oldest first. Raises: Unsupported, ConnectionLost."""
+        return self._thread.run(self._link.sessions())
+
     def set_state(self, values: Mapping[str, JsonValue], npc_id: str | None = None) -> None:
         """Set variables for prompts. Raises: RequestError, ProtocolError, TooLarge, ConnectionLost."""
         self._thread.run(self._link.ask(wire.StateOk, wire.State, values=dict(values), npc_id=npc_id))

@@ -92,7 +92,7 @@ class SessionFace(ABC, Generic[ReplyT, OnToolT, OnConfirmT]):
         """
         reply = self._reply(request_id or uuid.uuid4().hex, on_tool, on_confirm)
         can_ask = on_confirm is not None or on_tool is None
-        wants: tuple[wire.Want, ...] = ("emotes", "notices", "confirm") if can_ask else ("emotes", "notices")
+        wants: tuple[wire.Want, ...] = ("emotes", "notices", "barks", *(("confirm",) if can_ask else ()))
         say = partial(
             self._link.say,
             priority=priority,

@@ -15,7 +15,7 @@ from functools import partial
 from game_bridge import zmtp
 from game_bridge.admission import RefusalLog, is_token
 from game_bridge.endpoint import Endpoint, bind
-from game_bridge.gate_line import HANDSHAKE_S, GateLine, Terms
+from game_bridge.gate_line import GATHER_S, HANDSHAKE_S, GateLine, Terms
 from game_bridge.settings import BridgeSettings
 from game_bridge.told import Limits
 from game_bridge.transport import OnGone, OnMessage, SendOutcome
@@ -57,6 +57,7 @@ class Gate:
         self._held_bytes: dict[GateLine, int] = {}
         self._all_held_bytes = 0
         self._posted: list[GateLine] = []
+        self._gathering: list[GateLine] = []
         self._endpoint: Endpoint | None = None
         self._server: asyncio.Server | None = None
         self._beat: asyncio.TimerHandle | None = None
@@ -146,7 +147,7 @@ class Gate:
             largest.abort()
 
     def posted(self, line: GateLine) -> None:
-        """One flush a turn of the loop."""
+        """At most one write a turn of the loop, and of a stream one in GATHER_S: each costs as much as many events."""
         if not self._posted:
             self._loop.call_soon(self._flush)
         self._posted.append(line)
@@ -172,7 +173,21 @@ class Gate:
 
     def _flush(self) -> None:
         posted, self._posted = self._posted, []
+        now_s = self._loop.time()
         for line in posted:
+            if line.may_write(now_s):
+                line.flush()
+            else:
+                self._gather(line)
+
+    def _gather(self, line: GateLine) -> None:
+        if not self._gathering:
+            self._loop.call_later(GATHER_S, self._flush_gathered)
+        self._gathering.append(line)
+
+    def _flush_gathered(self) -> None:
+        gathering, self._gathering = self._gathering, []
+        for line in gathering:
             line.flush()
 
     def _tick(self) -> None:

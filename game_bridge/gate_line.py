@@ -19,6 +19,7 @@ from npc_sdk.errors import BridgeError
 log = logging.getLogger(__name__)
 
 HANDSHAKE_S = 3.0
+GATHER_S = 0.001
 HIGH_WATER_BYTES = 2**20
 _BYTES_PER_S = 64 * 2**20
 _TURN = 64  # messages in a row, before others have their turn
@@ -78,6 +79,7 @@ class GateLine(asyncio.Protocol):
         self._unsent: list[bytes] = []
         self._unsent_bytes = 0
         self._buffered_bytes = 0  # at most this much waits in the transport
+        self._wrote_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The clock runs from here on."""
@@ -116,10 +118,15 @@ class GateLine(asyncio.Protocol):
         if len(self._unsent) == 1:
             self._keeper.posted(self)
 
+    def may_write(self, now_s: float) -> bool:
+        """Whether a write need not wait for more to go with it: answers never wait, streams a moment."""
+        return now_s - self._wrote_s >= GATHER_S
+
     def flush(self) -> None:
         """All that was posted, in one write."""
         unsent, self._unsent, self._unsent_bytes = self._unsent, [], 0
         if unsent and not self._is_over and not self._transport.is_closing():
+            self._wrote_s = self._loop.time()
             self._transport.write(b"".join(unsent))
             self._buffered_bytes = self._transport.get_write_buffer_size()
 
@@ -171,6 +178,7 @@ class GateLine(asyncio.Protocol):
 
     def _take(self, data: bytes) -> None:
         self._bytes.spend(len(data))
+        self._wrote_s = 0.0  # whoever spoke is answered at once
         if self._handshake is not None:
             data = self._shake_hands(self._handshake, data)
             if not data:

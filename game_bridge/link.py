@@ -161,6 +161,11 @@ class Link:
         self.core.check_can("stats")
         return await self.ask(wire.Figures, wire.Stats)
 
+    async def sessions(self) -> Sequence[wire.SessionEntry]:
+        """Raises: Unsupported, ConnectionLost."""
+        self.core.check_can("sessions")
+        return (await self.ask(wire.SessionList, wire.Sessions)).sessions
+
     def cancel(self, request_id: str) -> None:
         """Raises: UnknownRequest, ConnectionLost."""
         self.send(self.core.cancel(request_id))

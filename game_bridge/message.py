@@ -29,7 +29,17 @@ from game_bridge.asked import (
     ToolResult,
     Typing,
 )
-from game_bridge.field import MAX_ERROR_CHARS, GoodbyeReason, News, PriorityName, Ref, RequestId, Want, WireModel
+from game_bridge.field import (
+    MAX_ERROR_CHARS,
+    MAX_REPLY_CHARS,
+    GoodbyeReason,
+    News,
+    PriorityName,
+    Ref,
+    RequestId,
+    Want,
+    WireModel,
+)
 from game_bridge.figure import (
     BatchFields,
     BridgeFields,
@@ -118,12 +128,12 @@ MODELS_BY_TYPE: dict[str, type[WireModel]] = {
 }
 
 __all__ = [
-    "MAX_ERROR_CHARS", "MODELS_BY_TYPE", "PROTOCOL", "Answer", "AnswerMessage", "Approach", "Asked", "BatchFields",
-    "BridgeFields", "Bye", "CacheFields", "Cancel", "ClientMessage", "Confirm", "Edited", "Emote", "EngineFields",
-    "Error", "EventMessage", "Failed", "Felt", "Figures", "Finished", "Forget", "Frame", "Goodbye", "GoodbyeReason",
-    "GovernorFields", "Happen", "Hello", "Learn", "Learned", "Leave", "Left", "Limits", "Mistake", "News", "Noted",
-    "Notice", "NpcEntry", "Ping", "Pong", "PriorityName", "Ref", "RequestFields", "RequestId", "Say", "Sentence",
-    "ServerMessage", "SessionEntry", "SessionList", "Sessions", "State", "StateOk", "Stats", "Structured", "Talk",
-    "Talking", "Text", "TimingFields", "Told", "ToolCall", "ToolResult", "ToolSettled", "Typing", "UsageFields",
-    "Want", "Welcome", "WireModel",
+    "MAX_ERROR_CHARS", "MAX_REPLY_CHARS", "MODELS_BY_TYPE", "PROTOCOL", "Answer", "AnswerMessage", "Approach",
+    "Asked", "BatchFields", "BridgeFields", "Bye", "CacheFields", "Cancel", "ClientMessage", "Confirm", "Edited",
+    "Emote", "EngineFields", "Error", "EventMessage", "Failed", "Felt", "Figures", "Finished", "Forget", "Frame",
+    "Goodbye", "GoodbyeReason", "GovernorFields", "Happen", "Hello", "Learn", "Learned", "Leave", "Left", "Limits",
+    "Mistake", "News", "Noted", "Notice", "NpcEntry", "Ping", "Pong", "PriorityName", "Ref", "RequestFields",
+    "RequestId", "Say", "Sentence", "ServerMessage", "SessionEntry", "SessionList", "Sessions", "State", "StateOk",
+    "Stats", "Structured", "Talk", "Talking", "Text", "TimingFields", "Told", "ToolCall", "ToolResult", "ToolSettled",
+    "Typing", "UsageFields", "Want", "Welcome", "WireModel",
 ]  # fmt: skip

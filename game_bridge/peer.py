@@ -13,6 +13,7 @@ from game_bridge.ledger import Ledger
 from game_bridge.outbox import Outbox
 from game_bridge.reply import Reply
 from npc_sdk.errors import DuplicateRequest, Overloaded, UnknownRequest, UnknownSession
+from npc_sdk.events import Event
 
 _REMEMBERED_IDS = 1_024
 _KEPT_MESSAGES = 1_024
@@ -40,10 +41,11 @@ class Peer:
 
     def post(self, message: wire.ServerMessage) -> None:
         """Send a message, now or as soon as it can be. Raises: ProtocolError, TooLarge."""
-        frames = protocol.encode(message, limits=self._limits)
-        if self.key:
-            self.ledger.note(frames)
-        self.outbox.post(frames)
+        self._send(protocol.encode(message, limits=self._limits))
+
+    def tell(self, event: Event, request_id: str) -> None:
+        """Send an event of a reply. Raises: ProtocolError, TooLarge."""
+        self._send(protocol.encode_event(event, request_id, self._limits))
 
     def welcome(self, message: wire.Welcome) -> None:
         """Send what does not count among the messages. Raises: ProtocolError, TooLarge."""
@@ -56,6 +58,11 @@ class Peer:
         self.welcome(message)
         for frames in missed:
             outbox.post(frames)
+
+    def _send(self, frames: list[bytes]) -> None:
+        if self.key:
+            self.ledger.note(frames)
+        self.outbox.post(frames)
 
     def has_used(self, request_id: str) -> bool:
         """Whether this connection has used the id; the oldest of very many are forgotten."""

@@ -245,12 +245,12 @@ class Service:
         """Post an event. One that the wire cannot carry fails its reply; a failure takes the place of a last one."""
         is_last = isinstance(event, ReplyFinished | ReplyFailed)
         try:
-            peer.post(protocol.to_message(event, request_id))
+            peer.tell(event, request_id)
         except NpcError as exc:
             if not is_last:
                 raise
             log.exception("request %s: the last event cannot be sent", request_id)
-            peer.post(protocol.to_message(ReplyFailed(request_id, exc), request_id))
+            peer.tell(ReplyFailed(request_id, exc), request_id)
         if isinstance(event, ReplyFinished | ReplyFailed):
             peer.replies.pop(request_id, None)
             self._report_end(request_id, event)

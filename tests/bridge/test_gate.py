@@ -366,6 +366,24 @@ async def test_all_of_one_turn_is_one_write() -> None:
         assert fake.writes == [b"\x00\x01a" * 10 + b"\x04\x05\x04PONG"]
 
 
+async def test_a_stream_is_gathered_and_an_answer_is_not() -> None:
+    async with open_hall() as hall:
+        feed, fake = line_of(hall.gate)
+        (line,) = hall.gate._lines.values()
+        for number in range(5):
+            line.post(b"%d" % number)
+            await run_turns(2)
+        assert fake.writes[0] == b"0"
+        await asyncio.sleep(0.05)
+        assert b"".join(fake.writes) == b"01234"
+        assert len(fake.writes) < 5
+        written = len(fake.writes)
+        for _ in range(3):
+            feed(zmtp.encode_command(b"PING", b"\0\1"))
+            await run_turns(2)
+        assert len(fake.writes) == written + 3
+
+
 def test_a_gate_leaves_room_for_files() -> None:
     assert 64 <= Gate(gate_settings(SLOW_BEAT), print, print)._max_newcomers <= 2_048
 

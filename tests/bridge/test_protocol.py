@@ -110,6 +110,13 @@ def test_events_cross_the_wire_unchanged(event: events.Event) -> None:
     message = protocol.decode_server(protocol.encode(protocol.to_message(event, "q")))
     assert not isinstance(message, wire.Answer)
     assert protocol.to_event(message) == event
+    assert protocol.encode_event(event, "q") == protocol.encode(protocol.to_message(event, "q"))
+
+
+@pytest.mark.parametrize("text", ["x" * 65_537, "\ud800"], ids=["too long", "no Unicode"])
+def test_text_that_cannot_cross_is_refused_without_a_model_too(text: str) -> None:
+    with pytest.raises((errors.ProtocolError, errors.TooLarge)):
+        protocol.encode_event(events.TextDelta("q", text), "q")
 
 
 def test_a_failure_crosses_with_its_error_and_its_text() -> None:

@@ -1,4 +1,4 @@
-"""A short storm against the real world, and the judge that counts its ends."""
+"""A short storm against the real world, a short count of streamed words, and the judges of both."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections import Counter
 
 import pytest
 
+from game_bridge.attack.soak import figures_of
 from game_bridge.soak.__main__ import main
+from game_bridge.soak.counter import Score
+from game_bridge.soak.counting import Count, word_at
 from game_bridge.soak.player import ACTIONS, Tally
 from game_bridge.soak.storm import judge, run_soak
+from game_bridge.soak.stream import StreamReport, run_stream
 
 
 async def test_every_request_of_a_storm_ends_exactly_once() -> None:
@@ -47,3 +51,62 @@ def test_the_command_reports_and_exits_by_the_verdict(capsys: pytest.CaptureFixt
     assert "lost: 0  doubled: 0" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["--clients", "0"])
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("resume_share", [0.0, 1.0], ids=["begun anew", "resumed"])
+async def test_every_word_comes_once_though_connections_are_cut(resume_share: float) -> None:
+    report = await run_stream(8_000, 8, seed=7, cut_share=0.5, resume_share=resume_share)
+    score = report.score
+    assert report.is_clean, str(report)
+    assert score.events >= 8_000
+    assert score.cuts > 0
+    assert (score.resumed > 0) == (resume_share > 0)
+    assert score.finished + score.abandoned == score.asked
+    assert "every word came once" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "tag", "lost", "doubled", "misrouted"),
+    [
+        pytest.param([0, 1, 2, 3], "A", 0, 0, 0, id="clean"),
+        pytest.param([0, 2, 3], "A", 1, 0, 0, id="lost"),
+        pytest.param([0, 1, 2], "A", 1, 0, 0, id="lost at the end"),
+        pytest.param([0, 1, 1, 2, 3], "A", 0, 1, 0, id="doubled"),
+        pytest.param([0, 2, 1, 3], "A", 1, 1, 0, id="out of order"),
+        pytest.param([0, 1, 2, 3], "B", 4, 0, 4, id="misrouted"),
+    ],
+)
+def test_a_count_sees_what_is_wrong(numbers: list[int], tag: str, lost: int, doubled: int, misrouted: int) -> None:
+    count = Count("A", 4)
+    for number in numbers:
+        count.hear(" " + word_at(tag, number, 16))
+    count.end()
+    assert (count.lost, count.doubled, count.misrouted) == (lost, doubled, misrouted)
+
+
+def test_a_reply_left_in_its_midst_has_lost_nothing_that_was_sent_to_it() -> None:
+    score, count = Score(), Count("A", 4)
+    count.hear(word_at("A", 0, 16))
+    score.close(count, is_whole=False)
+    assert (score.lost, score.abandoned, score.finished) == (0, 1, 0)
+    score.close(count, is_whole=True)
+    assert (score.lost, score.finished) == (3, 1)
+
+
+@pytest.mark.parametrize("wrong", ["lost", "doubled", "misrouted", "left", "broken", "growth"])
+def test_the_verdict_of_the_soak_breaks_on(wrong: str) -> None:
+    score = Score(events=10)
+    if wrong in ("lost", "doubled", "misrouted"):
+        setattr(score, wrong, 1)
+    elif wrong == "broken":
+        score.broken["timeout"] += 1
+    after_mb = 90.0 if wrong == "growth" else 50.0
+    report = StreamReport(score, 2, 1.0, 40.0, 50.0, after_mb, after_mb, left=int(wrong == "left"))
+    assert report.is_clean == (wrong == "growth")
+    assert not all(figure.is_kept for figure in figures_of(report))
+
+
+def test_the_command_counts_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--events", "500", "--clients", "2", "--resumed", "0"]) == 0
+    assert "lost: 0  doubled: 0  misrouted: 0" in capsys.readouterr().out
