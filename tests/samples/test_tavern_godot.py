@@ -1,0 +1,164 @@
+"""The tavern in Godot: its scripted evening in the real engine, its rules' values, and its transcript's lines."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from npc_sdk.errors import ConnectionLost, SettingsError
+from samples.tavern_godot import process
+from samples.tavern_godot.__main__ import main
+from samples.tavern_godot.process import HEADLESS, Server, engine_for, running_game
+from samples.tavern_godot.project import CAST, GAME, make_personas, make_project, village
+from samples.tavern_godot.transcript import read_line, told
+from samples.tavern_text.rule import RULES
+
+ENGINE = HEADLESS[0]
+needs_engine = pytest.mark.skipif(
+    shutil.which(ENGINE) is None, reason=f"{ENGINE} is not installed (Debian: apt-get install {ENGINE})"
+)
+# in this order, with others between them
+ESSENTIAL = """\
+Game      (connected)
+Robin     (comes near Tobin)
+Tobin     *laughs*
+Tobin     Never better, Robin! The stew is hot and the chairs are full. Sit down by the fire!
+Robin     (asked: Tobin sells: ale, for 3 coins) declines
+Tobin     -> sell_item: refused (The player does not want it.)
+Robin     (asked: Tobin sells: honey cake, for 2 coins) agrees
+Tobin     [seen] Tobin sells: honey cake, for 2 coins
+Tobin     -> sell_item: accepted (sells: honey cake, for 2 coins)
+Tobin     Baked this morning! There you are. Enjoy it!
+Tobin     [seen] Tobin opens: cellar door
+Tobin     -> open_door: accepted (opens: cellar door)
+          -- see Tobin act: ok
+          -- a bark where the model breaks: ok
+Robin     (picks up: apple)
+Robin     (hands Mara: apple)
+Mara      An apple. You have a good heart, Robin.
+Mara      -> sell_item: refused (The iron sword is in the forge, not in the tavern.)
+          -- look: unsupported: ok
+Pip       -> take_item: accepted (takes: honey cake)
+Pip       -> give_item: accepted (hands over: silver hammer)
+Pip       -> follow_player: accepted (comes along)
+          -- Pip walks along: ok
+          -- two at once: ok
+          -- cut a story short: ok
+Server    is killed and started anew
+Game      (connection_lost)
+Game      (connected)
+Mara      Where should I go? I have not finished my cup.
+16 requests, 16 ends, 0 expectations not met"""
+
+
+@pytest.mark.engines
+@pytest.mark.timeout(180)
+@needs_engine
+def test_the_scripted_evening_goes_as_expected_in_the_engine() -> None:
+    command = [sys.executable, "-m", "samples.tavern_godot", "--evening", "--scripted", "--time-limit", "150"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
+    lines = iter(done.stdout.splitlines())
+    missing = [line for line in ESSENTIAL.splitlines() if line not in lines]
+    assert not missing, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_project_holds_game_addon_and_village(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--project", str(tmp_path)]) == 0
+    assert str(tmp_path) in capsys.readouterr().out
+    for name in ("project.godot", "tavern.tscn", "addons/npc_sdk/npc.gd"):
+        assert (tmp_path / name).is_file()
+    assert json.loads((tmp_path / "village.json").read_text(encoding="utf-8")) == village()
+    world = yaml.safe_load((tmp_path / "personas/world/world.yaml").read_text(encoding="utf-8"))
+    assert [tool["name"] for tool in world["tools"] if tool.get("confirm")] == ["sell_item"]
+
+
+def test_the_personas_load_and_npcs_of_the_tavern_are_among_them(tmp_path: Path) -> None:
+    from npc_sdk import World
+    from npc_sdk.engine.scripted import ScriptedEngine
+
+    make_personas(tmp_path)
+    assert set(CAST) <= set(World.load(tmp_path, ScriptedEngine("Hm.")).cast)
+
+
+def test_every_file_that_a_scene_or_script_names_is_there(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    for file in sorted(GAME.glob("*.tscn")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line.startswith("[ext_resource"):
+                assert (tmp_path / line.split('"')[1].removeprefix("res://")).is_file(), line
+
+
+def test_the_evening_hopes_for_tools_of_the_village_and_talks_to_its_people() -> None:
+    steps = json.loads((GAME / "evening.json").read_text(encoding="utf-8"))
+    assert {step["hope"][0] for step in steps if "hope" in step} <= set(RULES)
+    assert {step["to"] for step in steps if "to" in step} == set(CAST)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        pytest.param('entry {"who":"mara","kind":"emote","text":"nods"}', "Mara      *nods*", id="emote"),
+        pytest.param(
+            'entry {"who":"pip","kind":"end","text":"Hey!","how":"cancelled"}', "Pip       Hey!   [cancelled]", id="end"
+        ),
+        pytest.param(
+            'entry {"who":"pip","kind":"end","text":"*shrugs*","how":"failed","code":"timeout","why":"too late"}',
+            "Pip       *shrugs*   [failed: timeout: too late]",
+            id="failure",
+        ),
+        pytest.param('step {"about":"talk","fault":""}', "          -- talk: ok", id="step"),
+        pytest.param('step {"about":"talk","fault":"no word"}', "          -- talk: no word", id="fault"),
+        pytest.param("restart {}", "Server    is killed and started anew", id="restart"),
+    ],
+)
+def test_lines_of_the_game_are_told(line: str, text: str) -> None:
+    found = read_line(line)
+    assert found is not None
+    assert told(*found) == text
+
+
+@pytest.mark.parametrize("line", ["Godot Engine v3.2.3", "entry level", "step", ""])
+def test_lines_of_the_engine_are_left_out(line: str) -> None:
+    assert read_line(line) is None
+
+
+def test_a_missing_engine_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SettingsError, match="godot3-server") as caught:
+        engine_for(has_window=False, is_pictured=False)
+    assert "apt-get install" in caught.value.hint
+
+
+def test_a_game_that_hangs_is_ended_in_time(tmp_path: Path) -> None:
+    engine = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with (
+        running_game(engine, tmp_path, [], "t", time.monotonic() + 0.5) as (child, lines),
+        pytest.raises(ConnectionLost, match="took too long"),
+    ):
+        next(lines)
+    assert child.poll() is not None
+
+
+def test_a_server_that_does_not_come_up_is_told_and_not_left_behind(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    started: list[subprocess.Popen[str]] = []
+    opened = process._open
+
+    def watch(*arguments: object, **named: object) -> subprocess.Popen[str]:
+        started.append(opened(*arguments, **named))  # type: ignore[arg-type]
+        return started[-1]
+
+    monkeypatch.setattr(process, "_open", watch)
+    with pytest.raises(ConnectionLost, match="ended before it was ready"), Server(["-c", "raise SystemExit(3)"], 30.0):
+        pass
+    assert [child.returncode for child in started] == [3]
+    capfd.readouterr()
