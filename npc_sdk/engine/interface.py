@@ -13,7 +13,10 @@ from npc_sdk.requests import GenerateRequest, PrefillRequest, Segment
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What a session must know of the model behind an engine. context_tokens is prompt and reply together."""
+    """What a session must know of the model behind an engine. context_tokens is prompt and reply together.
+
+    Units: image_px is the longer side that pictures are made small to; 0 where the model does not say.
+    """
 
     name: str
     context_tokens: int
@@ -21,6 +24,7 @@ class EngineInfo:
     tool_format: str
     device: str = "cpu"
     has_vision: bool = False
+    image_px: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import math
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from npc_sdk.engine.interface import Chunk, EngineInfo, EngineItem, Generated
 from npc_sdk.engine.stats import EngineStats
@@ -32,6 +32,9 @@ Rule: TypeAlias = tuple[str | re.Pattern[str], str]
 Script: TypeAlias = str | Sequence[str] | Sequence[Rule] | Mapping[str, str] | Callable[[GenerateRequest], str]
 
 WORD = re.compile(r"\s*\S+|\s+\Z")
+KEPT = 1_024  # of each kind of thing that was asked, so that a server of many days does not grow
+
+Kept = TypeVar("Kept")
 
 
 class ScriptedEngine:
@@ -55,16 +58,17 @@ class ScriptedEngine:
         chat_format: str = "nemotron",
         tool_format: str = "nemotron",
         has_vision: bool = False,
+        image_px: int = 0,
         name: str = "scripted",
     ) -> None:
         self._answer = _as_function(script)
         self._delay_s = delay_s
         self._fail_after = fail_after
         self._error = error
-        self._info = EngineInfo(name, context_tokens, chat_format, tool_format, "none", has_vision)
+        self._info = EngineInfo(name, context_tokens, chat_format, tool_format, "none", has_vision, image_px)
         self._running: dict[str, asyncio.Event] = {}
         self._is_closed = False
-        # What was asked, for a test to look at.
+        # What was asked last, for a test to look at.
         self.requests: list[GenerateRequest] = []
         self.prefills: list[PrefillRequest] = []
         self.frames_s: list[float] = []
@@ -90,16 +94,16 @@ class ScriptedEngine:
 
     async def prefill(self, request: PrefillRequest) -> Usage:
         """Nothing to compute."""
-        self.prefills.append(request)
+        _keep(self.prefills, request)
         return Usage()
 
     def note_frame(self, frame_s: float) -> None:
         """Nothing to slow down."""
-        self.frames_s.append(frame_s)
+        _keep(self.frames_s, frame_s)
 
     def forget(self, front: Sequence[Segment], kept: Sequence[Segment] = ()) -> None:  # noqa: ARG002
         """Nothing is kept."""
-        self.forgotten.append(tuple(front))
+        _keep(self.forgotten, tuple(front))
 
     def stats(self) -> EngineStats:
         """How many streams are open."""
@@ -128,7 +132,7 @@ class ScriptedEngine:
         if prompt_tokens >= self._info.context_tokens:
             message = f"the prompt takes {prompt_tokens} of {self._info.context_tokens} tokens"
             raise PromptTooLong(message, hint="shorten it, or set context_tokens")
-        self.requests.append(request)
+        _keep(self.requests, request)
         text = self._answer(request)
         woken = self._running[request.request_id] = asyncio.Event()
         return _Run(self, request, text, prompt_tokens, woken)
@@ -221,6 +225,13 @@ class _Run:
         timings = Timings(first_token_s=first - self._started, decode_s=now - first, total_s=now - self._started)
         usage = Usage(self._prompt_tokens, 0, words)
         return Generated(reason, usage, timings)  # type: ignore[arg-type]
+
+
+def _keep(kept: list[Kept], one: Kept) -> None:
+    """Mutates: kept, which loses the oldest of very many."""
+    kept.append(one)
+    if len(kept) > KEPT:
+        del kept[0]
 
 
 def heard_text(messages: Sequence[Message]) -> str:

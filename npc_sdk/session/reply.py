@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
@@ -21,15 +22,17 @@ from npc_sdk.errors import EngineCrashed, NpcError
 from npc_sdk.events import Event, FinishReason, ReplyFailed, ReplyFinished, Sentence, TextDelta, ToolCall, ToolSettled
 from npc_sdk.lore.entry import NO_TIMERS, Timers
 from npc_sdk.lore.timing import started
-from npc_sdk.messages import Message
+from npc_sdk.messages import ImagePart, Message
 from npc_sdk.prompt.trace import Trace
 from npc_sdk.session import structured
+from npc_sdk.session.bark import is_barked_at
 from npc_sdk.session.call_desk import CallDesk, Case
 from npc_sdk.session.gate import Gate
 from npc_sdk.session.past import Past
 from npc_sdk.session.run import GRACE_S, Ask, RunCancelled, Runs, now_s
 from npc_sdk.session.scene import Draft, Scene
 from npc_sdk.session.turn import Round, exchange
+from npc_sdk.vision.eye import EYE
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ class Reply:
         self._cutter = SentenceCutter()
         self._sentence_count = 0
         self._is_limited = False
+        self._sight: asyncio.Task[tuple[ImagePart, ...]] | None = None
         self.timers: Timers = NO_TIMERS  # of the lore, once the reply has its prompt
 
     @property
@@ -64,12 +68,16 @@ class Reply:
         if not self._runs.is_cancelled:
             self.desk.abandon("the reply was cancelled")
             self._runs.cancel()
+            if self._sight is not None:
+                self._sight.cancel()
 
     async def events(self, past: Past) -> AsyncGenerator[Event, None]:
         """All events, the last of them terminal. Closing the iterator early stops the engine."""
         self._runs.begin()
         failure: NpcError | None = None
         try:
+            if self.ask.words.images and not self._runs.is_cancelled:
+                await self._look()
             if not self._runs.is_cancelled:
                 async with aclosing(self._answer(past)) as answered:
                     async for event in answered:
@@ -86,6 +94,24 @@ class Reply:
         for case in self.desk.untold():
             yield self._tell(case)
         yield self._terminal(failure)
+
+    async def _look(self) -> None:
+        """Brings the player's pictures into the one form that engines take, unless cancelled meanwhile.
+
+        Mutates: ask. Raises: RequestError, Overloaded, ReplyTimeout.
+        """
+        words, info = self.ask.words, self._scene.engine.info
+        sight = self._sight = asyncio.ensure_future(EYE.look(words.images, max_px=info.image_px))
+        try:
+            await asyncio.wait([sight], timeout=max(0.0, self._runs.deadline_s - now_s()))
+        finally:
+            is_late = sight.cancel()
+        fault = None if is_late or sight.cancelled() else sight.exception()
+        if self._runs.is_cancelled:
+            return
+        if is_late or fault is not None:
+            raise fault or self._runs.overdue()
+        self.ask = dataclasses.replace(self.ask, words=dataclasses.replace(words, images=sight.result()))
 
     def _answer(self, past: Past) -> AsyncGenerator[Event, None]:
         schema: Mapping[str, Any] | None = self.ask.json_schema
@@ -220,11 +246,17 @@ class Reply:
 
     def _terminal(self, failure: NpcError | None) -> Event:
         if failure is not None and not self._runs.is_cancelled:
-            return ReplyFailed(self.ask.request_id, failure, self.text)
+            return ReplyFailed(self.ask.request_id, failure, self.text, self._bark(failure))
         reason: FinishReason = "cancelled" if self._runs.is_cancelled else self._runs.finish_reason
         if reason != "cancelled" and self._is_limited:
             reason = "tool_limit"
         return ReplyFinished(self.ask.request_id, self.text, reason, self._runs.usage, self._runs.timings)
+
+    def _bark(self, failure: NpcError) -> str:
+        """What the NPC says instead, where it would stand there mute. A value was never for anybody's ears."""
+        if self.text.strip() or self.ask.json_schema is not None or not is_barked_at(failure):
+            return ""
+        return self._scene.barks.next(self._scene.npc_id, self._scene.persona.barks)
 
 
 def _begun(draft: Draft, trace: Trace) -> Timers:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from npc_sdk.engine.interface import Chunk, Engine, EngineItem, Generated
-from npc_sdk.engine.scripted import ScriptedEngine
+from npc_sdk.engine.scripted import KEPT, ScriptedEngine
 from npc_sdk.errors import DuplicateRequest, EngineCrashed, Overloaded, PromptTooLong, ReplyTimeout, SettingsError
 from npc_sdk.messages import Message, ToolResult
 from npc_sdk.requests import GenerateRequest, Sampling, Segment
@@ -163,3 +163,11 @@ def test_it_needs_no_torch() -> None:
     modules = "npc_sdk.engine.scripted, npc_sdk.engine.create, npc_sdk.cli.models"
     code = f"import {modules}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+async def test_only_the_last_of_very_many_requests_are_kept() -> None:
+    engine = ScriptedEngine("Yes.")
+    for number in range(KEPT + 10):
+        await collect(engine, ask(f"Hello {number}"))
+    assert len(engine.requests) == KEPT
+    assert engine.requests[-1].messages[-1].text == f"Hello {KEPT + 9}"

@@ -15,6 +15,7 @@ from npc_sdk.messages import ImagePart, Message
 from npc_sdk.requests import GenerateRequest, Priority, Sampling
 from npc_sdk.session.recall import last_sentence
 from npc_sdk.session.session import MAX_EXCHANGES, MAX_WORDS_CHARS, TRIM_EXCHANGES
+from npc_sdk.vision.picture import Picture
 
 from .stage import GIVE, call, end_of, failure_of, hear, make_session, make_world, settled
 from .stage import prompt_of as prompt
@@ -167,7 +168,7 @@ async def test_what_cannot_be_answered_ends_in_a_typed_failure(
 async def test_images_go_to_a_model_that_sees_and_not_into_the_history() -> None:
     engine = ScriptedEngine("A red door.", has_vision=True)
     session = make_world(engine).talk("mara")
-    picture = ImagePart("image/png", b"x")
+    picture = Picture(1, 1, b"rgb").part()
     await hear(session, "What is this?", images=(picture,))
     assert engine.requests[0].messages[-1].images == (picture,)
     assert session.history[1].images == ()
