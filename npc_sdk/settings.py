@@ -29,7 +29,7 @@ class Group(BaseModel):
 
 
 class EngineSettings(Group):
-    """The model and where it runs. Units: cache_bytes is what may be kept of finished prompts."""
+    """The model and where it runs. Units: cache_bytes is what may be kept of finished prompts; hang_s in seconds."""
 
     model: str = Field(default="hearth", description="A model that ships, a model's folder, or 'scripted'.")
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
@@ -54,6 +54,12 @@ class EngineSettings(Group):
     )
     dtype: Literal["float32", "bfloat16"] | None = Field(default=None, description="The model's own if unset.")
     tokenizer: Path | None = Field(default=None, description="A folder with tokenizer.json, if the model's has none.")
+    isolated: bool = Field(
+        default=True, description="npc serve runs the model in a process of its own, which may crash alone."
+    )
+    hang_s: float | None = Field(
+        default=None, gt=0, le=3600, description="How long a step of that process may take; learned if unset."
+    )
 
     @field_validator("cores", mode="before")
     @classmethod

@@ -58,15 +58,19 @@ def serve(
     Prints "ready ADDRESS" when clients can connect. They show the token of NPC_SERVER_TOKEN, or else one that is
     made for this launch: "token FILE" says where it lies, for this user only.
     """
-    from npc_sdk.cli.assembly import open_world, read_settings
+    from npc_sdk.cli.assembly import open_isolated_world, read_settings
 
     chosen = read_settings(settings, engine=engine, personas=personas)
     at = (host or chosen.server.host, chosen.server.port if port is None else port)
     bridge = _bridge_settings(*at, chosen.server, no_auth)
     door = _Door(bridge, token_file, is_made=chosen.server.token is None)
-    world = open_world(chosen, _print_progress, seed=seed)
     is_kept = chosen.session.fronts_dir is not None
-    asyncio.run(_serve(world, bridge, door, ready_file, until_input_closes, warms_up=is_kept, watches=watch))
+
+    async def run() -> None:
+        world = await open_isolated_world(chosen, _print_progress, seed=seed)
+        await _serve(world, bridge, door, ready_file, until_input_closes, warms_up=is_kept, watches=watch)
+
+    asyncio.run(run())
 
 
 def _bridge_settings(host: str, port: int, server: ServerSettings, allows_all: bool) -> BridgeSettings:

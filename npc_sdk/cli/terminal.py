@@ -77,6 +77,8 @@ class Terminal:
         elif isinstance(event, ReplyFinished):
             self._corner(event)
         elif isinstance(event, ReplyFailed):
+            if event.bark:
+                self.console.print(Text(f"{self._name}: {event.bark}", style="dim"))
             self.console.print(Text(f"  {event.error}", style="bold red"))
 
     def _speech(self) -> Text:

@@ -27,6 +27,7 @@ from npc_sdk.persona.schema import Persona
 from npc_sdk.prompt.formats import chat_format
 from npc_sdk.requests import Priority, Segment
 from npc_sdk.session.ahead import Guess
+from npc_sdk.session.bark import Barks
 from npc_sdk.session.feelings import Feelings
 from npc_sdk.session.learned import Learned
 from npc_sdk.session.past import Past
@@ -73,6 +74,7 @@ class Cast:
         self.state = GameState()
         self.feelings = Feelings()
         self.learned = Learned()
+        self._barks = Barks()
         self.scenes: dict[str, Scene] = {}  # also of those who left, while a session is open
         self._engines = engines
         self._settings = settings
@@ -162,6 +164,7 @@ class Cast:
             tool_format=tool_format(engine.info.tool_format),
             belt=Toolbelt(persona, content.world),
             count=self._counts[model],
+            barks=self._barks,
         )
 
     def _viewpoint(self, npc_id: str, persona: Persona, content: WorldContent) -> Viewpoint:

@@ -24,6 +24,7 @@ from npc_sdk.prompt.compile import CompiledPrompt, Counter, PromptSource, compil
 from npc_sdk.prompt.formats.interface import ChatFormat
 from npc_sdk.prompt.trace import Part
 from npc_sdk.requests import Sampling, Segment
+from npc_sdk.session.bark import Barks
 from npc_sdk.session.live_tool import LiveTools
 from npc_sdk.session.past import Past, chat_length
 from npc_sdk.session.recall import Recall
@@ -70,6 +71,7 @@ class Scene:
     belt: Toolbelt
     count: Counter
     use: ToolUse = field(default_factory=ToolUse)
+    barks: Barks = field(default_factory=Barks)
 
     def opening(self, player: str) -> tuple[Message, ...]:
         """What a conversation begins with at this moment: the greeting, where there is one."""
