@@ -1,4 +1,4 @@
-"""Whether a token is the right one, and the log of those whose was not. Called by gate.py and auth.py."""
+"""Whether a token is the right one, and a log that those whose is not cannot fill. Called by gate.py and auth.py."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 
 log = logging.getLogger(__name__)
 
+REFUSED = "%d refused with a wrong token or key, the last from %s (%s)"
 _LOG_EVERY_S = 5.0
 
 
@@ -16,18 +17,22 @@ def is_token(shown: bytes, token: bytes) -> bool:
     return hmac.compare_digest(shown, token)
 
 
-class RefusalLog:
-    """One line for as many refusals as come within some seconds, so that nobody can fill the log."""
+class RareWarning:
+    """One line for as many occasions as come within some seconds, so that nobody can fill the log.
 
-    def __init__(self) -> None:
-        self._refused = 0
+    form has a place for their number, and for what is told of the last.
+    """
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+        self._count = 0
         self._logged_s = -_LOG_EVERY_S
 
-    def note(self, address: str, reason: str) -> None:
-        """reason must not hold what was shown."""
-        self._refused += 1
+    def note(self, *last: object) -> None:
+        """last must not hold a token."""
+        self._count += 1
         now_s = time.monotonic()
         if now_s - self._logged_s < _LOG_EVERY_S:
             return
-        log.warning("%d refused with a wrong token or key, the last from %s (%s)", self._refused, address, reason)
-        self._refused, self._logged_s = 0, now_s
+        log.warning(self._form, self._count, *last)
+        self._count, self._logged_s = 0, now_s

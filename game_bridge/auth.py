@@ -14,7 +14,7 @@ import zmq
 import zmq.asyncio
 from zmq.utils import z85
 
-from game_bridge.admission import RefusalLog, is_token
+from game_bridge.admission import REFUSED, RareWarning, is_token
 from game_bridge.credential import ServerCurve, read_key, read_key_pair
 from game_bridge.settings import BridgeSettings
 from npc_sdk.errors import SettingsError
@@ -37,7 +37,7 @@ class Doorkeeper:
         self._token = settings.token.encode()
         self._curve = settings.curve
         self._keys = read_client_keys(settings.curve.clients) if settings.curve else frozenset()
-        self._refusals = RefusalLog()
+        self._refusals = RareWarning(REFUSED)
         self._socket = context.socket(zmq.REP)
         self._socket.bind(_ENDPOINT)
         self._task = asyncio.get_running_loop().create_task(self._answer())

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from game_bridge import zmtp
-from game_bridge.admission import RefusalLog, is_token
+from game_bridge.admission import REFUSED, RareWarning, is_token
 from game_bridge.endpoint import Endpoint, bind
-from game_bridge.gate_line import GATHER_S, HANDSHAKE_S, GateLine, Terms
+from game_bridge.gate_line import GATHER_S, GateLine, Terms
 from game_bridge.settings import BridgeSettings
 from game_bridge.told import Limits
 from game_bridge.transport import OnGone, OnMessage, SendOutcome
@@ -23,13 +23,16 @@ from npc_sdk.errors import ConnectionLost
 
 log = logging.getLogger(__name__)
 
+HANDSHAKE_S = 3.0
+_SILENT_S = 3.0
 _BACKLOG = 1_024
-_ACCEPTS = 64  # in a row, before others have their turn
+_ACCEPTS, _ENDS = 16, 16  # in a row, before others have their turn
 _MAX_NEWCOMERS = 2_048
 _SPARE_PEERS = 64  # more may shake hands than may say hello, so that those too many are told
 _SPARE_FILES = 256
 _MAX_HELD_BYTES = 128 * 2**20
 _SURPLUS_FRAMES, _SURPLUS_BYTES = 1_024, 16 * 2**20
+_TOO_MUCH = "%d cut since too much of unfinished messages is held, the last %s"
 _SILENT_BEATS = 3
 _FLUSH_S = 0.5
 _LOOK_S = 0.01
@@ -50,7 +53,8 @@ class Gate:
         )
         self._max_peers = settings.max_peers + _SPARE_PEERS
         self._max_newcomers = _room_for_newcomers(self._max_peers)
-        self._refusals = RefusalLog()
+        self._refusals = RareWarning(REFUSED)
+        self._floods = RareWarning(_TOO_MUCH)
         self._numbers = itertools.count(1)
         self._newcomers: dict[GateLine, None] = {}  # in the order in which they came
         self._lines: dict[bytes, GateLine] = {}
@@ -61,6 +65,7 @@ class Gate:
         self._endpoint: Endpoint | None = None
         self._server: asyncio.Server | None = None
         self._beat: asyncio.TimerHandle | None = None
+        self._expiry: asyncio.TimerHandle | None = None
 
     @property
     def address(self) -> str:
@@ -103,6 +108,8 @@ class Gate:
         server.close()
         self._endpoint.forget()
         self._beat.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
         self._on_gone = _nobody
         for newcomer in list(self._newcomers):
             newcomer.abort()
@@ -123,6 +130,7 @@ class Gate:
             oldest = next(iter(self._newcomers))
             del self._newcomers[oldest]
             oldest.abort()
+        self._watch()
 
     def opened(self, line: GateLine) -> None:
         """Raises: Refused where there is no room."""
@@ -142,7 +150,7 @@ class Gate:
             self._held_bytes[line] = line.held_bytes
         if self._all_held_bytes > _MAX_HELD_BYTES:
             largest = max(self._held_bytes, key=self._held_bytes.__getitem__)
-            log.warning("%s is cut: too much of unfinished messages is held", largest.where)
+            self._floods.note(largest.where)
             self._all_held_bytes -= self._held_bytes.pop(largest)
             largest.abort()
 
@@ -201,9 +209,25 @@ class Gate:
             else:
                 line.ping(_SILENT_BEATS * heartbeat_s)
 
+    def _watch(self) -> None:
+        """Comes back when the oldest newcomer's time is over."""
+        if self._newcomers and self._expiry is None:
+            self._expiry = self._loop.call_at(next(iter(self._newcomers)).arrived_s + HANDSHAKE_S, self._expire)
+
+    def _expire(self) -> None:
+        """A thousand that came together must not hold everybody up when they go together."""
+        self._expiry = None
+        late_s = self._loop.time() - HANDSHAKE_S
+        for line in list(itertools.islice(self._newcomers, _ENDS)):
+            if line.arrived_s > late_s:
+                break
+            del self._newcomers[line]
+            line.abort()
+        self._watch()
+
     def _drop_silent(self) -> bool:
         """Ends the oldest connection that was let in and has not said a word since, if there is one."""
-        late_s = self._loop.time() - HANDSHAKE_S
+        late_s = self._loop.time() - _SILENT_S
         for line in self._lines.values():
             if not line.has_spoken and line.opened_s is not None and line.opened_s < late_s:
                 self.cut(line.identity)

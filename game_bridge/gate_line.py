@@ -18,10 +18,10 @@ from npc_sdk.errors import BridgeError
 
 log = logging.getLogger(__name__)
 
-HANDSHAKE_S = 3.0
 GATHER_S = 0.001
 HIGH_WATER_BYTES = 2**20
 _BYTES_PER_S = 64 * 2**20
+_READ_BYTES = 2**16  # at once, for the same reason
 _TURN = 64  # messages in a row, before others have their turn
 
 
@@ -66,6 +66,7 @@ class GateLine(asyncio.Protocol):
     def __init__(self, keeper: Keeper, terms: Terms, identity: bytes) -> None:
         self.identity = identity
         self.asked = 0
+        self.arrived_s = 0.0
         self.opened_s: float | None = None
         self.has_spoken = False
         self.held_bytes = 0
@@ -82,12 +83,12 @@ class GateLine(asyncio.Protocol):
         self._wrote_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The clock runs from here on."""
+        """Greet first: it tells a client of another kind what this is."""
         self._loop = asyncio.get_running_loop()
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.max_size = _READ_BYTES  # type: ignore[attr-defined]  # of asyncio's selector loops
         self.where = str(transport.get_extra_info("peername") or "this machine")
-        self._deadline = self._loop.call_later(HANDSHAKE_S, self.abort)
-        now_s = self._loop.time()
+        self.arrived_s = now_s = self._loop.time()
         self._messages = Bucket(self._terms.messages_per_s, now_s)
         self._bytes = Bucket(_BYTES_PER_S, now_s)
         self._transport.write(zmtp.encode_greeting(self._terms.mechanism))
@@ -152,7 +153,6 @@ class GateLine(asyncio.Protocol):
 
     def _stop(self) -> None:
         self._is_over = True
-        self._deadline.cancel()
         if self._wake is not None:
             self._wake.cancel()
 
@@ -172,7 +172,7 @@ class GateLine(asyncio.Protocol):
         log.debug("%s is refused: %s", self.where, refusal)
         if refusal.is_stranger:
             self._keeper.refused(self, refusal)
-        self._is_over = True  # the deadline stays, for one that does not even read its refusal
+        self._is_over = True
         self._transport.write(refusal.reply)
         self._transport.close()
 
@@ -193,7 +193,6 @@ class GateLine(asyncio.Protocol):
         if handshake.is_done:
             self._keeper.opened(self)
             self._handshake = None
-            self._deadline.cancel()
             self.opened_s = self._loop.time()
         self._transport.write(answer)
         return handshake.rest if handshake.is_done else b""

@@ -22,6 +22,7 @@ _MIN_MAJOR = 3
 _SHORT_BYTES = 255  # what a one-byte length can say
 _MAX_CONTEXT_BYTES = 16
 _FRAME_OVERHEAD_BYTES = 64  # of a bytes object, so that many empty frames weigh something
+_PART_BYTES = 2**18  # one that grew to many megabytes would be copied again and again on its way
 _PEERS = (b"DEALER", b"ROUTER")
 _WRONG_TOKEN, _WRONG_PEER = b"400", b"only a DEALER can connect"
 # libzmq 4.3.5 misspells ERROR where PLAIN is spoken, in both directions, and takes the right name for a broken server
@@ -175,7 +176,6 @@ class FrameReader:
 
     __slots__ = (
         "_at",
-        "_body",
         "_bounds",
         "_count",
         "_data",
@@ -183,6 +183,7 @@ class FrameReader:
         "_frames",
         "_is_open",
         "_left",
+        "_parts",
         "_size",
         "frames",
     )
@@ -193,7 +194,7 @@ class FrameReader:
         self._at = 0
         self._is_open = False  # a frame whose header is read and whose body is not
         self._flags = self._left = 0
-        self._body = bytearray()
+        self._parts: list[bytearray] = []
         self._frames: list[bytes] = []
         self._count = self._size = 0  # of the message, thrown away frames too
         self.frames = 0
@@ -201,7 +202,7 @@ class FrameReader:
     @property
     def held(self) -> int:
         """Bytes. What waits unread in feed's last piece does not count."""
-        return sum(map(len, self._frames)) + len(self._body) + _FRAME_OVERHEAD_BYTES * len(self._frames)
+        return sum(map(len, self._frames)) + sum(map(len, self._parts)) + _FRAME_OVERHEAD_BYTES * len(self._frames)
 
     def feed(self, data: bytes) -> None:
         """More bytes. Call next until it returns None, or the rest waits."""
@@ -271,13 +272,16 @@ class FrameReader:
         self._left -= len(piece)
         if self._count > self._bounds.frames and not self._flags & _COMMAND:
             return None if self._left else b""
-        if not self._left and not self._body:
+        if not self._left and not self._parts:
             return piece
-        self._body += piece
+        if self._parts and len(self._parts[-1]) < _PART_BYTES:
+            self._parts[-1] += piece
+        else:
+            self._parts.append(bytearray(piece))
         if self._left:
             return None
-        body = bytes(self._body)
-        self._body = bytearray()
+        body = b"".join(self._parts)
+        self._parts.clear()
         return body
 
 

@@ -37,8 +37,12 @@ FLOORS = {
 NEIGHBOURS_APART = {2, 3}  # on these floors, packages of the same floor do not know each other
 ENGINE_MAY_USE = {*VALUES, "npc_sdk.engine", "npc_sdk.decoding", "npc_sdk.vision"}
 
-# `npc serve` starts the bridge, `npc top` asks it: the steps up, taken when a command runs and not when it is imported.
+# `npc serve` starts the bridge, `npc top` asks it, `npc bench` measures and attacks it: the steps up, taken when a
+# command runs and not when it is imported.
 STEPS_UP = {
+    ("npc_sdk.cli.attack", "game_bridge.attack.catalog"),
+    ("npc_sdk.cli.attack", "game_bridge.attack.verdict"),
+    ("npc_sdk.cli.bench", "game_bridge.bench.run"),
     ("npc_sdk.cli.serve", "game_bridge.credential"),
     ("npc_sdk.cli.serve", "game_bridge.edit"),
     ("npc_sdk.cli.serve", "game_bridge.server"),

@@ -15,7 +15,7 @@ import zmq
 import zmq.asyncio
 
 from game_bridge import gate as gate_module
-from game_bridge import gate_line, zmtp
+from game_bridge import zmtp
 from game_bridge.credential import ServerCurve
 from game_bridge.gate import Gate
 from game_bridge.gate_line import HIGH_WATER_BYTES
@@ -149,7 +149,7 @@ async def test_who_speaks_otherwise_is_cut_off(bytes_: bytes) -> None:
 
 
 async def test_a_handshake_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_line, "HANDSHAKE_S", 1.0)
+    monkeypatch.setattr(gate_module, "HANDSHAKE_S", 1.0)
     async with open_hall() as hall:
         idle = await BarePeer.connect(hall)
         halfway = await BarePeer.connect(hall)
@@ -174,7 +174,7 @@ async def test_newcomers_too_many_make_the_oldest_go(monkeypatch: pytest.MonkeyP
 
 async def test_who_never_says_a_word_makes_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate_module, "_SPARE_PEERS", 1)
-    monkeypatch.setattr(gate_module, "HANDSHAKE_S", 0.0)
+    monkeypatch.setattr(gate_module, "_SILENT_S", 0.0)
     async with open_hall(gate_settings(max_peers=1)) as hall:
         speaker, silent = await BarePeer.shake_hands(hall), await BarePeer.shake_hands(hall)
         speaker.send([b"hi"])
