@@ -20,7 +20,7 @@ class ImagePart:
     """One picture that comes with a player's words.
 
     Units: data is the encoded file (PNG, JPEG or WebP); of the raw types image/x-rgb8 and image/x-rgba8 it is width,
-    height and stride, each of 4 bytes, big-endian, and rows of pixels, the top one first. Engines get image/x-rgb8 only.
+    height and stride, each of 4 bytes, big-endian, and rows of pixels, the top one first. Engines get image/x-rgb8.
     """
 
     media_type: str
