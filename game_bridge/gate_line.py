@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Protocol, cast
 
 from game_bridge import zmtp
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 GATHER_S = 0.001
 HIGH_WATER_BYTES = 2**20
 _BYTES_PER_S = 64 * 2**20
+_SEND_BUFFER_BYTES = 2**18
 _READ_BYTES = 2**16  # at once, for the same reason
 _TURN = 64  # messages in a row, before others have their turn
 
@@ -87,6 +89,9 @@ class GateLine(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport = cast(asyncio.Transport, transport)
         self._transport.max_size = _READ_BYTES  # type: ignore[attr-defined]  # of asyncio's selector loops
+        socket = transport.get_extra_info("socket")
+        if socket is not None:  # else the system holds some MB for one that does not read
+            socket.setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER_BYTES)
         self.where = str(transport.get_extra_info("peername") or "this machine")
         self.arrived_s = now_s = self._loop.time()
         self._messages = Bucket(self._terms.messages_per_s, now_s)

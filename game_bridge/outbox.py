@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from game_bridge.transport import SendOutcome
 
 _RETRY_S = 0.01
+_TRICKLES = 3  # patiences after which a queue must have been empty once
 
 
 class Outbox:
@@ -23,16 +24,19 @@ class Outbox:
         on_broken: Callable[[str], None],
         *,
         max_messages: int,
+        max_bytes: int,
         patience_s: float,
     ) -> None:
         self._send = send
         self._on_broken = on_broken
         self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._patience_s = patience_s
         self._queue: deque[Sequence[bytes]] = deque()
         self._loop = asyncio.get_running_loop()
         self._retry: asyncio.TimerHandle | None = None
-        self._give_up_s = 0.0
+        self._give_up_s = self._last_chance_s = 0.0
         self._empty = asyncio.Event()
         self._empty.set()
         self._is_broken = False
@@ -49,7 +53,8 @@ class Outbox:
                 self._break("gone")
                 return
             self._be_patient()
-        if len(self._queue) >= self._max_messages:
+        self._bytes += sum(map(len, frames))
+        if len(self._queue) >= self._max_messages or self._bytes > self._max_bytes:
             self._break("slow")
             return
         self._queue.append(frames)
@@ -68,21 +73,23 @@ class Outbox:
         """Nothing is sent any more, and nothing is told of it. Can be repeated."""
         self._is_broken = True
         self._queue.clear()
+        self._bytes = 0
         self._empty.set()
         if self._retry is not None:
             self._retry.cancel()
 
     def _be_patient(self) -> None:
-        self._give_up_s = self._loop.time() + self._patience_s
+        now_s = self._loop.time()
+        self._give_up_s, self._last_chance_s = now_s + self._patience_s, now_s + _TRICKLES * self._patience_s
         self._retry = self._loop.call_later(_RETRY_S, self._try_again)
 
     def _try_again(self) -> None:
-        """Each message that gets out renews the patience."""
+        """Each message that gets out renews the patience, but not for ever: a trickle is no reading either."""
         while self._queue:
             outcome = self._send(self._queue[0])
             if outcome == "sent":
-                self._queue.popleft()
-                self._give_up_s = self._loop.time() + self._patience_s
+                self._bytes -= sum(map(len, self._queue.popleft()))
+                self._give_up_s = min(self._last_chance_s, self._loop.time() + self._patience_s)
             elif outcome == "gone" or self._loop.time() >= self._give_up_s:
                 self._break("gone" if outcome == "gone" else "slow")
                 return

@@ -191,6 +191,7 @@ class BridgeServer:
             partial(self._open().send, identity),
             partial(self._lose, identity),
             max_messages=self._settings.outbox_messages,
+            max_bytes=self._settings.outbox_bytes,
             patience_s=self._settings.send_patience_s,
         )
 

@@ -16,8 +16,8 @@ class BridgeSettings:
     """Port ``*`` takes any free one. Everything numeric is positive.
 
     Clients show token, a random one unless given; with curve, a key instead; with allow_anonymous, nothing at all.
-    Units: seconds; outbox_messages waiting for one connection; messages_per_s from one connection, which is read more
-    slowly above. resume_s is how long a broken connection's conversations wait for it.
+    Units: seconds. outbox_messages, of outbox_bytes, may wait for one connection; one that sends more than
+    messages_per_s is read more slowly. resume_s is how long a broken connection's conversations wait for it.
     Raises: SettingsError for an address beyond this machine without curve, a token that is none, or a number that is
     not positive.
     """
@@ -31,6 +31,7 @@ class BridgeSettings:
     messages_per_s: float = 1_000.0
     resume_s: float = 10.0
     outbox_messages: int = 2_048
+    outbox_bytes: int = 4 * 2**20
     send_patience_s: float = 2.0
     cancel_grace_s: float = 5.0
     shutdown_grace_s: float = 3.0

@@ -1,4 +1,4 @@
-"""A seeded storm of clients against a server on loopback, which counts how often each request ends.
+"""Seeded storms of clients against a server on loopback: does each request end once, does every word come once?
 
 Talks frames, not the client library, so that a second terminal could not hide. Run with ``python -m game_bridge.soak``.
 """

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from npc_sdk.cli.attack import attack
 from npc_sdk.cli.bench import app as bench
 from npc_sdk.cli.chat import chat
 from npc_sdk.cli.check import check
@@ -40,6 +41,7 @@ for command in (play, chat, serve, top, prompt, check, export):
 app.command("import")(import_)
 app.add_typer(new, name="new")
 app.add_typer(models, name="models")
+bench.command()(attack)
 app.add_typer(bench, name="bench")
 app.add_typer(evals, name="eval")
 

@@ -171,6 +171,18 @@ def lore(
         Console().print(part)
 
 
+@app.command()
+def bridge(runs: Runs = 3, json_file: JsonFile = None) -> None:
+    """The bridge on the scripted engine: pings, round trips and streamed tokens, beside bare pyzmq sockets."""
+    from game_bridge.bench import run as bench
+    from npc_sdk.bench.report import tables
+
+    with Screen() as screen:
+        board = bench.run(json_path=json_file, runs=runs, watch=screen)
+    for part in tables(board):
+        Console().print(part)
+
+
 def _run(
     bench: Callable[[Plan], None],
     name: str,

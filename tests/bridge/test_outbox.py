@@ -24,8 +24,9 @@ class Line:
             self.sent += frames
         return self.state
 
-    def outbox(self, *, max_messages: int = 10, patience_s: float = 0.1) -> Outbox:
-        return Outbox(self.send, self.broken.append, max_messages=max_messages, patience_s=patience_s)
+    def outbox(self, *, max_messages: int = 10, max_bytes: int = 1_000, patience_s: float = 0.1) -> Outbox:
+        limits = {"max_messages": max_messages, "max_bytes": max_bytes}
+        return Outbox(self.send, self.broken.append, patience_s=patience_s, **limits)
 
 
 async def test_messages_keep_their_order_through_a_short_block() -> None:
@@ -54,6 +55,34 @@ async def test_a_broken_connection_is_reported_once(state: SendOutcome, posts: i
     outbox.post([b"too late"])
     await outbox.close(1)
     assert (line.broken, line.sent) == ([reason], [])
+
+
+async def test_a_few_large_messages_are_as_many_as_many_small_ones() -> None:
+    line = Line("blocked")
+    outbox = line.outbox(patience_s=60)
+    for _ in range(3):
+        outbox.post([b"x" * 400])
+    await asyncio.sleep(0)
+    assert line.broken == ["slow"]
+
+
+async def test_a_trickle_is_cut_too() -> None:
+    line = Line("blocked")
+    outbox = line.outbox(max_messages=10_000, max_bytes=100_000, patience_s=0.1)
+    for number in range(1_000):
+        outbox.post([b"%d" % number])
+
+    def one_at_a_time(frames: Sequence[bytes]) -> SendOutcome:
+        line.state = "blocked" if line.state == "sent" else "sent"
+        line.sent += frames if line.state == "sent" else []
+        return line.state
+
+    outbox._send = one_at_a_time
+    async with asyncio.timeout(30):
+        while not line.broken:
+            await asyncio.sleep(0.02)
+    assert line.broken == ["slow"]
+    assert 0 < len(line.sent) < 1_000
 
 
 @pytest.mark.parametrize("act", [lambda _: None, lambda outbox: outbox.post([b"x"])], ids=["empty", "blocked"])

@@ -1,0 +1,42 @@
+"""I1 in short: every bomb and some hundred broken pictures, and that the attack sees what it looks for."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from game_bridge.attack import picture
+from game_bridge.attack.child import found_by
+from npc_sdk.messages import ImagePart
+from npc_sdk.vision import decode as decode_module
+
+
+def nobody(_told: str) -> None:
+    """Progress is of no interest here."""
+
+
+def test_broken_pictures_and_bombs_are_refused_with_a_type_and_little_memory() -> None:
+    tally = picture.attack(300, 7, nobody)
+    assert tally.untyped == []
+    assert tally.shown > 300 + 40, "the bombs as well"
+    assert 0 < tally.refused < tally.shown
+    assert tally.extra_mb < picture.MAX_EXTRA_MB
+    assert not sys.platform.startswith("linux") or tally.extra_mb > 0
+
+
+def test_a_fault_of_the_decoder_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    tally = picture.Tally()
+    monkeypatch.setattr(decode_module, "read_file", fails)
+    part = ImagePart("image/png", b"x")
+    picture.show(tally, "a picture", part)
+    assert tally.untyped == ["a picture: ZeroDivisionError: a bug"]
+
+
+def test_a_process_that_dies_is_seen() -> None:
+    found, crash = found_by("game_bridge.attack.verdict_that_is_not_there", 1, nobody)
+    assert found == {}
+    assert crash == "game_bridge.attack.verdict_that_is_not_there ended with 1"
