@@ -14,14 +14,27 @@ from typing import TypeVar
 from game_bridge.client import NpcClient, NpcSession, Refuse
 from game_bridge.message import PROTOCOL
 from npc_sdk.errors import AuthenticationFailed, ConnectionLost, NpcError, UnknownNpc, Unsupported
-from npc_sdk.events import Event, ReplyFailed, ReplyFinished, Sentence, TextDelta, ToolCall, ToolSettled
+from npc_sdk.events import (
+    Emote,
+    Event,
+    ReplyFailed,
+    ReplyFinished,
+    Sentence,
+    Structured,
+    TextDelta,
+    ToolCall,
+    ToolSettled,
+)
 from npc_sdk.messages import FunctionCall, ImagePart, JsonValue
 
 Kind = TypeVar("Kind", bound=Event)
 
-_PATIENCE_S = 5.0
-_RECONNECT_S = 30.0
+_PATIENCE_S = 20.0
+_REFUSED_S = 20.0
+_RECONNECT_S = 120.0
 _SILENCE_S = 5.0
+_CUT_AFTER = 10
+_STORY_WORDS = 400
 _PICTURE = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da6364f80f00010501012718e366"
     "0000000049454e44ae426082"
@@ -40,13 +53,15 @@ class Script:
         self._token = token
         self._client: NpcClient
         self._mara: NpcSession
+        self._pip: NpcSession
 
     def run(self) -> bool:
         """Prints what became of each step. Whether all passed."""
         steps: tuple[Callable[[], None], ...] = (
             self.connect, self.wrong_token, self.talk, self.stream, self.tool_accepted, self.tool_refused,
             self.tool_timeout, self.screenshot, self.cancel, self.unknown_npc, self.state, self.learn,
-            self.two_at_once, self.heartbeat, self.restart, self.bye,
+            self.two_at_once, self.sessions, self.structured, self.confirm, self.emote, self.bark, self.happen,
+            self.forget, self.stats, self.resume, self.heartbeat, self.restart, self.bye,
         )  # fmt: skip
         for step in steps:
             try:
@@ -70,7 +85,7 @@ class Script:
         try:
             NpcClient.connect(self._address, token="wrong").close()
         except AuthenticationFailed:
-            _check(time.monotonic() - started < _PATIENCE_S, "the refusal took too long")
+            _check(time.monotonic() - started < _REFUSED_S, "the refusal took too long")
             return
         raise StepFailed("a wrong token was taken")
 
@@ -128,9 +143,9 @@ class Script:
         _check(bool(self._client.learn("pip", "It rains.", source="seen")), "no entry_id came")
 
     def two_at_once(self) -> None:
-        pip = self._client.talk("pip", player="Robin")
-        _same(pip.greeting, "Psst!")
-        replies = [self._mara.say("Now?"), pip.say("Now?")]
+        self._pip = self._client.talk("pip", player="Robin")
+        _same(self._pip.greeting, "Psst!")
+        replies = [self._mara.say("Now?"), self._pip.say("Now?")]
         heard: list[list[Event]] = [[], []]
         until = time.monotonic() + _PATIENCE_S
         while not all(reply.is_ended for reply in replies) and time.monotonic() < until:
@@ -141,6 +156,59 @@ class Script:
         for events, reply in zip(heard, replies, strict=True):
             _same({event.request_id for event in events}, {reply.request_id})
             _same(sum(isinstance(event, ReplyFinished | ReplyFailed) for event in events), 1)
+
+    def sessions(self) -> None:
+        _same([entry.npc_id for entry in self._client.sessions()], ["mara", "pip"])
+
+    def structured(self) -> None:
+        schema = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}
+        events = list(self._mara.say("Note it down.", json_schema=schema))
+        _same([event.value for event in _of(events, Structured)], [{"place": "the forge"}])
+        _same(_finished(events).text, "")
+
+    def confirm(self) -> None:
+        for is_agreed, status, last_words in ((True, "accepted", "Here you are."), (False, "refused", "Then not.")):
+            asked: list[FunctionCall] = []
+
+            def agree(call: FunctionCall, word: bool = is_agreed, asked: list[FunctionCall] = asked) -> bool:
+                asked.append(call)
+                return word
+
+            events = list(self._mara.say("Take my coin.", on_tool=lambda _: True, on_confirm=agree))
+            _same([(call.name, dict(call.arguments)) for call in asked], [("charge", {"coins": 2})])
+            _same([event.result.status for event in _of(events, ToolSettled)], [status])
+            _check(_finished(events).text.endswith(last_words), _finished(events).text)
+
+    def emote(self) -> None:
+        events = list(self._mara.say("Smile!"))
+        _same([(event.text, event.kind) for event in _of(events, Emote)], [("smiles", "action")])
+        _same(_finished(events).text, "There you go.")
+
+    def bark(self) -> None:
+        failed = _failed(list(self._mara.say("Faint.")))
+        _same((failed.error.code, failed.bark), ("engine_crashed", "Not now."))
+
+    def happen(self) -> None:
+        _same(self._client.happen("praised", "mara", player="Robin").mood, "glad")
+
+    def forget(self) -> None:
+        self._client.forget("pip", self._client.learn("pip", "The cellar is wet.", source="seen"))
+
+    def stats(self) -> None:
+        figures = self._client.stats()
+        _check(bool(figures.name) and figures.bridge.sessions >= 2, f"{figures}")
+
+    def resume(self) -> None:
+        events: list[Event] = []
+        for event in self._pip.say("Tell me a story."):
+            events.append(event)
+            if isinstance(event, TextDelta) and len(_of(events, TextDelta)) == _CUT_AFTER:
+                _say("CUT")
+        text = _finished(events).text
+        _same("".join(event.text for event in _of(events, TextDelta)), text)
+        _same(len(text.split()), _STORY_WORDS)
+        _same(sum(isinstance(event, ReplyFinished | ReplyFailed) for event in events), 1)
+        _check(self._client.is_connected, "the connection was lost")
 
     def heartbeat(self) -> None:
         time.sleep(_SILENCE_S)

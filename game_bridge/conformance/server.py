@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+from typing import Any
 
 from game_bridge.conformance.scene import make_world
 from game_bridge.server import BridgeServer
@@ -17,6 +18,7 @@ from game_bridge.told import Limits
 
 # quick heartbeats, so that the script's silence of 5 s sees several of them
 _LIMITS = Limits(heartbeat_s=1.0, idle_s=30.0)
+_RESUME_S = 60.0  # for a client on a busy machine
 
 
 async def serve(settings: BridgeSettings) -> None:
@@ -38,11 +40,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING)
     address = f"tcp://127.0.0.1:{options.port or '*'}"
-    settings = (
-        BridgeSettings(address=address, limits=_LIMITS, token=options.token)
-        if options.token
-        else BridgeSettings(address=address, limits=_LIMITS, allow_anonymous=True)
-    )
+    known: dict[str, Any] = {"address": address, "limits": _LIMITS, "resume_s": _RESUME_S}
+    settings = BridgeSettings(**known, **({"token": options.token} if options.token else {"allow_anonymous": True}))
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(settings))
 

@@ -18,8 +18,8 @@ _BRIDGE = Path(game_bridge.__file__).parent
 _CPP = _BRIDGE / "plugins" / "cpp"
 _STRICT = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{_CPP / 'include'}"]
 _SANITIZED = ["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-_BUILD_S = 300.0
-_RUN_S = 60.0
+_BUILD_S = 600.0
+_RUN_S = 180.0
 
 
 def compiled(compiler: str, source: str, target: Path, options: Sequence[str]) -> Path:
@@ -49,6 +49,14 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("token", [pytest.param("", id="anonymous"), pytest.param("a-token-of-this-test", id="token")])
 def test_the_cpp_client_passes_the_conformance_script(program: Path, token: str) -> None:
     assert run_client([str(program)], token=token) == PASSED
+
+
+@pytest.mark.parametrize(("token", "shown"), [("s3cret", ""), ("", "s3cret")], ids=["one is wanted", "none is wanted"])
+def test_another_mechanism_is_an_auth_error(program: Path, token: str, shown: str) -> None:
+    failed, *rest = run_client([str(program)], token=token, shown=shown)
+    assert failed.startswith("failed connect: ")
+    assert "auth" in failed
+    assert rest == ["exit 1"]
 
 
 def test_the_cpp_client_reads_the_golden_frames_and_refuses_hostile_ones(program: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
 import msgpack
 import pytest
@@ -27,6 +28,8 @@ GREETING = bytes.fromhex("ff00000000000000007f0300") + b"NULL".ljust(20, b"\0") 
 READY = bytes.fromhex("0429055245414459") + b"\x0bSocket-Type\0\0\0\6ROUTER\x08Identity\0\0\0\0"
 LIMITS = next(row for row in vectors.load_valid() if row.name == "welcome").body["limits"]
 
+Part: TypeAlias = Callable[[socket.socket], object]
+
 needs_engine = pytest.mark.skipif(
     shutil.which(ENGINE) is None, reason=f"{ENGINE} is not installed (Debian: apt-get install {ENGINE})"
 )
@@ -35,7 +38,7 @@ needs_engine = pytest.mark.skipif(
 def lines_of(*arguments: str | Path) -> list[str]:
     """What the program prints but for remarks."""
     command = [*PROGRAM, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SCRIPT ERROR" not in done.stderr, done.stderr
     return [line for line in map(str.strip, done.stdout.splitlines()) if line and not line.startswith("#")]
@@ -48,10 +51,23 @@ def test_the_addon_passes(tmp_path: Path, token: str) -> None:
 
 
 @needs_engine
+@pytest.mark.parametrize(("token", "shown"), [("s3cret", ""), ("", "s3cret")], ids=["one is wanted", "none is wanted"])
+def test_another_mechanism_is_an_auth_error(tmp_path: Path, token: str, shown: str) -> None:
+    failed, *rest = run_client((*PROGRAM, str(tmp_path)), token=token, shown=shown)
+    assert failed.startswith("failed connect: ")
+    assert "auth" in failed
+    assert rest == ["exit 1"]
+
+
+@needs_engine
 def test_the_addon_reads_and_writes_the_golden_frames(tmp_path: Path) -> None:
     lines = lines_of(tmp_path, "vectors", Path(vectors.__file__).parent)
     counts = len(vectors.load_valid()), len(vectors.load_invalid())
     assert lines == [f"ok vectors {counts[0]} valid, {counts[1]} invalid, 6 hostile"]
+
+
+class Serve(Protocol):
+    def __call__(self, *parts: Part) -> str: ...
 
 
 def message(body: object) -> bytes:
@@ -60,12 +76,14 @@ def message(body: object) -> bytes:
     return (b"\0" + bytes([len(data)]) if len(data) < 256 else b"\2" + len(data).to_bytes(8, "big")) + data
 
 
-def hear(peer: socket.socket, count: int) -> None:
-    """Reads until so many frames of a message came; their content does not matter."""
+def hear(peer: socket.socket, count: int) -> bytes:
+    """Reads until so many frames of a message came, all shorter than 256 bytes; the last of them."""
+    frame = b""
     while count > 0:
         flags, size = peer.recv(2, socket.MSG_WAITALL)
-        peer.recv(size, socket.MSG_WAITALL)
+        frame = peer.recv(size, socket.MSG_WAITALL)
         count -= flags & 4 == 0
+    return frame
 
 
 def shake_hands(peer: socket.socket) -> None:
@@ -74,13 +92,13 @@ def shake_hands(peer: socket.socket) -> None:
     peer.sendall(READY)
 
 
-def welcome(peer: socket.socket) -> None:
+def welcome(peer: socket.socket, **more: object) -> None:
     """Hello, its welcome, a talk, its talking, and a say that is still open. A ping comes along."""
     shake_hands(peer)
     hear(peer, 1)
     npcs = [{"npc_id": "mara", "name": "Mara"}]
     fields = {"protocol": 1, "server": "fake", "capabilities": [], "limits": LIMITS, "npcs": npcs}
-    peer.sendall(message({"type": "welcome", "ref": 1, **fields}))
+    peer.sendall(message({"type": "welcome", "ref": 1, **fields, **more}))
     hear(peer, 1)
     talking = {"type": "talking", "session_id": "s", "npc_id": "mara", "greeting": ""}
     # the ping and the talk may come in either order
@@ -98,16 +116,17 @@ def finished(said: str) -> bytes:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Callable[[socket.socket], object]], str]]:
-    """Starts a server that plays one part for one client and then closes; its port."""
+def serve() -> Iterator[Serve]:
+    """Starts a server that plays one part for each connection in turn and then closes; its port."""
     listener = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []
 
-    def start(part: Callable[[socket.socket], object]) -> str:
+    def start(*parts: Part) -> str:
         def play() -> None:
-            peer, _ = listener.accept()
-            with peer:
-                part(peer)
+            for part in parts:
+                peer, _ = listener.accept()
+                with peer:
+                    part(peer)
 
         threads.append(threading.Thread(target=play, daemon=True))
         threads[0].start()
@@ -116,13 +135,13 @@ def serve() -> Iterator[Callable[[Callable[[socket.socket], object]], str]]:
     with listener:
         yield start
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
 def rest(peer: socket.socket) -> None:
     """Reads until the client hangs up, so that it is the client who ends it."""
-    peer.settimeout(15)
+    peer.settimeout(60)
     while peer.recv(65_536):
         pass
 
@@ -192,11 +211,69 @@ def end_twice(peer: socket.socket) -> None:
 )
 def test_a_server_that_misbehaves_ends_in_one_error(
     tmp_path: Path,
-    serve: Callable[[Callable[[socket.socket], object]], str],
-    part: Callable[[socket.socket], object],
+    serve: Serve,
+    part: Part,
     lines: list[str],
 ) -> None:
     printed = lines_of(tmp_path, "probe", "127.0.0.1", serve(part), "")
+    assert [line.partition(":")[0] for line in printed] == lines
+
+
+KEY = {"resume": "0123456789abcdef01234567", "resume_s": 60.0}
+
+
+def welcome_with_a_key(peer: socket.socket) -> None:
+    """As welcome, breaking off in the midst of the reply."""
+    welcome(peer, **KEY)
+    peer.sendall(text("Well"))
+
+
+def come_back(peer: socket.socket, **fields: object) -> None:
+    """What the second connection begins with; its hello is the client's fifth message, or a later one."""
+    shake_hands(peer)
+    hello = msgpack.unpackb(hear(peer, 1))
+    assert (hello["resume"], hello["heard"] > 0) == (KEY["resume"], True)
+    npcs = [{"npc_id": "mara", "name": "Mara"}]
+    known = {"protocol": 1, "server": "fake", "capabilities": [], "limits": LIMITS, "npcs": npcs, **KEY}
+    peer.sendall(message({"type": "welcome", "ref": hello["ref"], **known, **fields}))
+
+
+def go_on(peer: socket.socket) -> None:
+    come_back(peer, resumed=True, heard=0)
+    hear(peer, 3)  # a ping, the talk and the say, once more
+    peer.sendall(text(".") + finished("Well."))
+    peer.sendall(message({"type": "goodbye", "reason": "shutdown"}))
+    rest(peer)
+
+
+def know_nothing(peer: socket.socket) -> None:
+    come_back(peer, resumed=False)
+    rest(peer)
+
+
+def have_heard_too_much(peer: socket.socket) -> None:
+    come_back(peer, resumed=True, heard=99)
+    rest(peer)
+
+
+LOST = ["connected", "failed connection_lost", "disconnected connection_lost after 1 ends"]
+
+
+@needs_engine
+@pytest.mark.parametrize(
+    ("parts", "lines"),
+    [
+        pytest.param([go_on], ["connected", "finished Well.", LOST[-1]], id="goes on"),
+        pytest.param([hang_up, go_on], ["connected", "finished Well.", LOST[-1]], id="goes on at the second attempt"),
+        # the new connection begins at once; the probe leaves at the first loss
+        pytest.param([know_nothing], [*LOST, "connected", "finished"], id="is not known"),
+        pytest.param([have_heard_too_much], LOST, id="has heard too much"),
+    ],
+)
+def test_a_reply_goes_on_after_a_break_or_ends_once(
+    tmp_path: Path, serve: Serve, parts: list[Part], lines: list[str]
+) -> None:
+    printed = lines_of(tmp_path, "probe", "127.0.0.1", serve(welcome_with_a_key, *parts), "")
     assert [line.partition(":")[0] for line in printed] == lines
 
 
@@ -229,7 +306,7 @@ def test_installing_into_what_is_no_project_is_refused(tmp_path: Path, capsys: p
 def test_nodes_end_every_request_once_also_at_the_edges_of_their_lives(tmp_path: Path) -> None:
     lines = run_client((*PROGRAM, str(tmp_path), "nodes"), token="s3cret")
     assert lines[-1] == "done", lines
-    assert len(lines) == 14
+    assert len(lines) == 15
 
 
 @needs_engine

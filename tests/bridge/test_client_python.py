@@ -17,6 +17,14 @@ def test_the_python_client_passes(token: str) -> None:
     assert run_client(CLIENT, token=token) == PASSED
 
 
+@pytest.mark.parametrize(("token", "shown"), [("s3cret", ""), ("", "s3cret")], ids=["one is wanted", "none is wanted"])
+def test_another_mechanism_is_an_auth_error(token: str, shown: str) -> None:
+    failed, *rest = run_client(CLIENT, token=token, shown=shown)
+    assert failed.startswith("failed connect: ")
+    assert "AuthenticationFailed" in failed
+    assert rest == ["exit 1"]
+
+
 def program(code: str) -> tuple[str, ...]:
     return (sys.executable, "-c", code)
 

@@ -20,6 +20,9 @@ from game_bridge.conformance.run import PASSED, run_client
 _PLUGIN = Path(game_bridge.__file__).parent / "plugins" / "unity"
 _VECTORS = Path(game_bridge.__file__).parent / "vectors"
 _TOOLS = ("mcs", "mono")
+_BUILD_S = 300.0
+_RUN_S = 180.0
+_PEER_S = 60.0
 
 pytestmark = [
     pytest.mark.engines,
@@ -34,7 +37,7 @@ def _build(built: Path, *patterns: str) -> tuple[str, ...]:
     """A warning of the compiler is an error."""
     sources = [str(path) for pattern in patterns for path in sorted(_PLUGIN.glob(pattern))]
     command = ["mcs", "-langversion:7.2", "-warnaserror", "-warn:4", f"-out:{built}", *sources]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_BUILD_S)
     assert done.returncode == 0, done.stdout + done.stderr
     return ("mono", str(built))
 
@@ -51,8 +54,16 @@ def test_it_passes_the_conformance_script(program: tuple[str, ...], token: str) 
     assert run_client(program, token=token) == PASSED
 
 
+@pytest.mark.parametrize(("token", "shown"), [("s3cret", ""), ("", "s3cret")], ids=["one is wanted", "none is wanted"])
+def test_another_mechanism_is_an_auth_error(program: tuple[str, ...], token: str, shown: str) -> None:
+    failed, *rest = run_client(program, token=token, shown=shown)
+    assert failed.startswith("failed connect: ")
+    assert "auth" in failed
+    assert rest == ["exit 1"]
+
+
 def test_it_reads_and_writes_the_golden_frames(program: tuple[str, ...]) -> None:
-    done = subprocess.run([*program, "vectors", str(_VECTORS)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*program, "vectors", str(_VECTORS)], capture_output=True, text=True, timeout=_RUN_S)
     assert done.stdout.splitlines()[-1] == "done", done.stdout + done.stderr
     assert done.returncode == 0
 
@@ -140,11 +151,15 @@ def _beats_after(turns: Sequence[Turn], beat: bytes) -> Behaviour:
 
     def serve(peer: socket.socket) -> None:
         _play(peer, turns)
-        for _ in range(100):
+        for _ in range(600):
             peer.sendall(beat)
             time.sleep(0.1)
 
     return serve
+
+
+def _hangs_up(peer: socket.socket) -> None:
+    peer.recv(64)
 
 
 def _drips(peer: socket.socket) -> None:
@@ -160,24 +175,28 @@ def _floods_pings(peer: socket.socket) -> None:
 
 
 @contextmanager
-def bad_server(behaviour: Behaviour) -> Iterator[int]:
-    """Serves one connection in this way."""
+def bad_server(*behaviours: Behaviour) -> Iterator[int]:
+    """Serves one connection after the other in these ways, and then nobody listens any more."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(10)
+        listening.settimeout(_PEER_S)
 
         def serve() -> None:
-            with suppress(OSError):
-                peer, _ = listening.accept()
-                with peer, suppress(OSError):
-                    peer.settimeout(10)
-                    behaviour(peer)
+            for left, behaviour in zip(range(len(behaviours) - 1, -1, -1), behaviours, strict=True):
+                with suppress(OSError):
+                    peer, _ = listening.accept()
+                    if left == 0:
+                        listening.close()
+                    with peer, suppress(OSError):
+                        peer.settimeout(_PEER_S)
+                        behaviour(peer)
 
+        port = int(listening.getsockname()[1])
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            yield int(listening.getsockname()[1])
+            yield port
         finally:
-            thread.join(15)
+            thread.join(_RUN_S)
             assert not thread.is_alive()
 
 
@@ -212,7 +231,61 @@ def bad_server(behaviour: Behaviour) -> Iterator[int]:
 def test_a_bad_server_costs_the_connection_and_nothing_else(
     program: tuple[str, ...], behaviour: Behaviour, code: str
 ) -> None:
-    with bad_server(behaviour) as port:
-        command = [*program, "hostile", "127.0.0.1", str(port)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    assert done.stdout.splitlines() == [f"error {code}", "disposed in time", "state Closed", "threads 0"], done.stderr
+    assert meet(program, "hostile", behaviour) == code
+
+
+def meet(program: tuple[str, ...], mode: str, *behaviours: Behaviour) -> str:
+    """How the client's one reply, or its connection, ended there. Nothing of the client is left."""
+    with bad_server(*behaviours) as port:
+        command = [*program, mode, "127.0.0.1", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_RUN_S)
+    error, *rest = done.stdout.splitlines()
+    assert rest == ["disposed in time", "state Closed", "threads 0"], done.stderr
+    return error.removeprefix("error ")
+
+
+def test_a_server_of_another_mechanism_that_just_hangs_up_is_an_auth_error(program: tuple[str, ...]) -> None:
+    assert meet(program, "hostile", _hangs_up, _hangs_up) == "auth"
+
+
+_KEY = "0123456789abcdef01234567"
+
+
+def _keyed(ref: int, **fields: object) -> bytes:
+    """A welcome whose connection may break."""
+    limits = {**_LIMITS, "idle_s": 60.0}
+    body = {"type": "welcome", "ref": ref, "protocol": 1, "server": "bad", "capabilities": ["resume"], "npcs": []}
+    return _frame({**body, "limits": limits, "resume": _KEY, "resume_s": 60.0, **fields})
+
+
+_BREAKS = _closes_after(((b"", _OPENED), (b"hello", _keyed(1)), (b"talk", _TALKING), (b"say", _TEXT)))
+_FINISHED = _frame({"type": "finished", "request_id": "q-1", "text": "Good day.", "finish_reason": "stop"})
+
+
+def _goes_on_after(*turns: Turn) -> Behaviour:
+    return _sends(turns=((b"", _OPENED), *turns))
+
+
+@pytest.mark.parametrize(
+    ("behaviours", "code"),
+    [
+        pytest.param(
+            [_goes_on_after((b"heard", _keyed(4, resumed=True, heard=0)), (b"say", _FINISHED))], "none", id="goes on"
+        ),
+        pytest.param(
+            [_hangs_up, _goes_on_after((b"heard", _keyed(4, resumed=True, heard=0)), (b"say", _FINISHED))],
+            "none",
+            id="goes on at the second attempt",
+        ),
+        pytest.param([_goes_on_after((b"heard", _keyed(4, resumed=False)))], "connection_lost", id="is not known"),
+        pytest.param(
+            [_goes_on_after((b"heard", _keyed(4, resumed=True, heard=99)))], "connection_lost", id="heard too much"
+        ),
+        pytest.param([_sends(_PLAIN)], "auth", id="wants a token now"),
+        pytest.param([], "connection_lost", id="nobody listens"),
+    ],
+)
+def test_a_reply_goes_on_after_a_break_or_ends_once(
+    program: tuple[str, ...], behaviours: list[Behaviour], code: str
+) -> None:
+    assert meet(program, "fragile", _BREAKS, *behaviours) == code

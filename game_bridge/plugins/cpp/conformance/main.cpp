@@ -1,4 +1,5 @@
 // The shared conformance script: HOST PORT TOKEN against the scripted server. Without one: vectors FOLDER, or promises.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -36,13 +37,18 @@ public:
 
     int run() {
         client_.on_connected = [this](const npc::Welcome&) { ++welcomes_; };
-        client_.on_lost = [this](const npc::Error& error) { lost_ = error; };
+        client_.on_lost = [this](const npc::Error& error) { lost_ = error, ++losses_; };
+        client_.on_interrupted = [this](const npc::Error&) { ++interruptions_; };
+        client_.on_resumed = [this] { ++resumptions_; };
         const std::vector<std::pair<const char*, std::string (Script::*)()>> steps = {
             {"connect", &Script::connect}, {"wrong_token", &Script::wrong_token}, {"talk", &Script::talk},
             {"stream", &Script::stream}, {"tool_accepted", &Script::tool_accepted},
             {"tool_refused", &Script::tool_refused}, {"tool_timeout", &Script::tool_timeout},
             {"screenshot", &Script::screenshot}, {"cancel", &Script::cancel}, {"unknown_npc", &Script::unknown_npc},
             {"state", &Script::state}, {"learn", &Script::learn}, {"two_at_once", &Script::two_at_once},
+            {"sessions", &Script::sessions}, {"structured", &Script::structured}, {"confirm", &Script::confirm},
+            {"emote", &Script::emote}, {"bark", &Script::bark}, {"happen", &Script::happen},
+            {"forget", &Script::forget}, {"stats", &Script::stats}, {"resume", &Script::resume},
             {"heartbeat", &Script::heartbeat}, {"restart", &Script::restart}, {"bye", &Script::bye}};
         for (const auto& step : steps) {
             const std::string problem = (this->*step.second)();
@@ -57,6 +63,7 @@ public:
 
 private:
     using Step = std::string;  // what went wrong; empty if nothing did
+    static constexpr double kPatience_s = 40;
 
     npc::ClientOptions options(const std::string& token) const {
         npc::ClientOptions made;
@@ -64,11 +71,12 @@ private:
         made.port = port_;
         made.token = token;
         made.name = "conformance cpp";
+        made.timeout_s = 20;
         return made;
     }
 
     // The game's loop: true as soon as it is so.
-    static bool until(npc::Client& client, const std::function<bool()>& is_so, double seconds = 10) {
+    static bool until(npc::Client& client, const std::function<bool()>& is_so, double seconds = kPatience_s) {
         const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
         while (!is_so() && std::chrono::steady_clock::now() < end) {
             client.poll();
@@ -76,7 +84,9 @@ private:
         }
         return is_so();
     }
-    bool until(const std::function<bool()>& is_so, double seconds = 10) { return until(client_, is_so, seconds); }
+    bool until(const std::function<bool()>& is_so, double seconds = kPatience_s) {
+        return until(client_, is_so, seconds);
+    }
 
     static npc::Listener listener(Heard& heard) {
         npc::Listener listener;
@@ -104,7 +114,8 @@ private:
 
     Step connect() {
         client_.connect();
-        if (!until([&] { return client_.is_connected(); })) return lost_.message;
+        until([&] { return client_.is_connected() || !lost_.code.empty(); });
+        if (!client_.is_connected()) return lost_.code + ": " + lost_.message;
         std::string cast;
         for (const npc::NpcEntry& npc : client_.welcome().npcs) cast += npc.npc_id + "=" + npc.name + " ";
         if (client_.welcome().protocol != 1) return "another protocol";
@@ -117,7 +128,7 @@ private:
         npc::Error error;
         other.on_lost = [&](const npc::Error& told) { error = told; };
         other.connect();
-        if (!until(other, [&] { return !error.code.empty(); }, 5)) return "no error within 5 s";
+        if (!until(other, [&] { return !error.code.empty(); })) return "no error";
         if (error.code != "auth") return "the error is " + error.code + ": " + error.message;
         return other.is_open() ? "it goes on trying" : "";
     }
@@ -223,6 +234,109 @@ private:
         return pip.joined() == "Pip speaks." && pip.finished.text == pip.joined() ? "" : "pip said " + pip.joined();
     }
 
+    Step sessions() {
+        const auto list = wait<std::vector<npc::SessionEntry>>([&](auto then) { client_.sessions(then); });
+        if (!list) return list.error.message;
+        std::string npcs;
+        for (const npc::SessionEntry& one : list.answer) npcs += one.npc_id + " of " + one.player + ", ";
+        return npcs == "mara of Robin, pip of Robin, " ? "" : "there are " + npcs;
+    }
+
+    Step structured() {
+        Heard heard;
+        npc::SayOptions note;
+        npc::Value value;
+        note.json_schema = npc::Map{{"type", "object"},
+                                    {"properties", npc::Map{{"place", npc::Map{{"type", "string"}}}}},
+                                    {"required", npc::Array{"place"}}};
+        npc::Listener hears = listener(heard);
+        hears.on_structured = [&](const npc::Value& came) { value = came; };
+        client_.say(mara_, "Note it down.", hears, note);
+        if (!until([&] { return heard.ends > 0; })) return "no end";
+        if (value != npc::Map{{"place", "the forge"}}) return "another value; " + heard.failed.error.message;
+        return heard.finished.text.empty() && heard.pieces.empty() ? "" : "there is speech";
+    }
+
+    Step confirm() {
+        const std::string agreed = charge(true, "accepted", "Here you are.");
+        return agreed.empty() ? charge(false, "refused", "Then not.") : agreed;
+    }
+
+    // One call that the player must agree to.
+    Step charge(bool is_agreed, const std::string& status, const std::string& last) {
+        Heard heard;
+        npc::Listener hears = listener(heard);
+        bool is_early = false;
+        hears.on_confirm = [&](const npc::ToolCall& call) {
+            heard.calls.push_back(call);
+            is_early = client_.accept(call);
+            client_.confirm(call, is_agreed);
+            if (is_agreed) client_.accept(call);
+        };
+        client_.say(mara_, "Take my coin.", hears);
+        if (!until([&] { return heard.ends > 0; })) return "no end";
+        if (heard.calls.size() != 1 || heard.settled.size() != 1) return "not one call and one end of it";
+        if (heard.calls[0].arguments != npc::Map{{"coins", 2}} || is_early) return "another call, or taken unasked";
+        if (heard.settled[0].status != status) return "settled as " + heard.settled[0].status;
+        const std::string text = heard.finished.text;
+        return text.find(last) != std::string::npos ? "" : "the text is " + text;
+    }
+
+    Step emote() {
+        Heard heard;
+        std::string shown;
+        npc::Listener hears = listener(heard);
+        hears.on_emote = [&](const npc::Emote& emote) { shown += emote.kind + " " + emote.text; };
+        client_.say(mara_, "Smile!", hears);
+        if (!until([&] { return heard.ends > 0; })) return "no end";
+        return shown == "action smiles" && heard.finished.text == "There you go." ? "" : "shown was " + shown;
+    }
+
+    Step bark() {
+        Heard heard;
+        client_.say(mara_, "Faint.", listener(heard));
+        if (!until([&] { return heard.ends > 0; })) return "no end";
+        if (heard.failed.error.code != "engine_crashed") return "failed as '" + heard.failed.error.code + "'";
+        return heard.failed.bark == "Not now." ? "" : "the bark is '" + heard.failed.bark + "'";
+    }
+
+    Step happen() {
+        const auto felt = wait<npc::Felt>([&](auto then) { client_.happen("praised", "mara", "Robin", then); });
+        return felt && felt.answer.mood == "glad" ? "" : "the mood is '" + felt.answer.mood + "' " + felt.error.message;
+    }
+
+    Step forget() {
+        const auto fact =
+            wait<std::string>([&](auto then) { client_.learn("pip", "The cellar is wet.", "seen", then); });
+        const auto gone = wait<npc::Value>([&](auto then) { client_.forget("pip", fact.answer, then); });
+        return gone ? "" : gone.error.message;
+    }
+
+    Step stats() {
+        const auto figures = wait<npc::Value>([&](auto then) { client_.stats(then); });
+        if (!figures) return figures.error.message;
+        return figures.answer.find("bridge")->integer_of("sessions") >= 2 ? "" : "the figures are others";
+    }
+
+    Step resume() {
+        Heard heard;
+        npc::Listener hears = listener(heard);
+        losses_ = 0;
+        hears.on_text = [&](const std::string& piece) {
+            heard.pieces.push_back(piece);
+            if (heard.pieces.size() != 10) return;
+            std::printf("CUT\n");
+            std::fflush(stdout);
+        };
+        pip_.ask("Tell me a story.", hears);
+        if (!until([&] { return heard.ends > 0; }, 120)) return "no end";
+        if (heard.ends != 1 || losses_ != 0) return "lost: " + lost_.message + "; " + heard.failed.error.message;
+        const std::string text = heard.finished.text;
+        if (heard.joined() != text || heard.finished.finish_reason != "stop") return "the story is broken: " + text;
+        if (std::count(text.begin(), text.end(), ' ') != 399) return "the story is another: " + text;
+        return interruptions_ == 1 && resumptions_ == 1 ? "" : "it was not interrupted and resumed once";
+    }
+
     Step heartbeat() {
         if (until([&] { return !client_.is_connected(); }, 5)) return lost_.message;
         const auto pong = wait<npc::Value>([&](auto then) { client_.ping(then); });
@@ -239,7 +353,7 @@ private:
         if (!until([&] { return story.ends > 0; })) return "the story has no end";
         if (story.failed.error.code != "connection_lost") return "failed as '" + story.failed.error.code + "'";
         if (story.failed.text != story.joined()) return "the text so far is another";
-        if (!until([&] { return welcomes_ > before; }, 30)) return "no new connection: " + lost_.message;
+        if (!until([&] { return welcomes_ > before; }, 120)) return "no new connection: " + lost_.message;
         pip_.ask("Are you there?", listener(speech));  // opens a new session
         if (!until([&] { return speech.ends > 0; })) return "no end";
         if (story.ends != 1 || speech.ends != 1) return "not one end each";
@@ -251,7 +365,7 @@ private:
         lost_ = {};
         client_.bye();
         if (!until([&] { return !client_.is_open(); })) return "the socket is open";
-        if (std::chrono::steady_clock::now() - start > std::chrono::seconds(3)) return "no goodbye came";
+        if (std::chrono::steady_clock::now() - start > std::chrono::seconds(15)) return "no goodbye came";
         return lost_.code.empty() ? "" : lost_.message;
     }
 
@@ -259,7 +373,7 @@ private:
     std::uint16_t port_;
     std::string token_, mara_;
     npc::Error lost_;
-    int welcomes_ = 0;
+    int welcomes_ = 0, losses_ = 0, interruptions_ = 0, resumptions_ = 0;
     npc::Client client_{options(token_)};
     npc::Conversation pip_{client_, "pip", "Robin"};
 };

@@ -9,13 +9,25 @@
 class Staged : public Offline {
 public:
     Staged() { play(R"({"type":"welcome","ref":1,"protocol":1,"server":"s","capabilities":["tools"],
-        "limits":{"max_body_bytes":2000,"max_images":1,"max_image_bytes":10,"reply_timeout_s":30.0},"npcs":[]})"); }
+        "limits":{"max_body_bytes":2000,"max_images":1,"max_image_bytes":10,"reply_timeout_s":30.0},"npcs":[],
+        "resume":"0123456789abcdef01234567","resume_s":9.0})"); }
 
     void play(const std::string& json) {
         npc::Value body;
         npc::MsgpackWriter writer;
         const bool is_read = JsonReader(json).read(body) && writer.write(body);
         receive({is_read ? writer.bytes() : std::string()});
+    }
+    // The connection breaks, and says hello over a new one.
+    void break_off() {
+        is_interrupted_ = true;
+        hello("promises", [this](const npc::Error* error, const npc::Value&) { hellos += error == nullptr ? 1 : 0; });
+    }
+    // What a server answers; the hello was the message of that ref.
+    void come_back(int ref, bool is_resumed, int heard) {
+        play(R"({"type":"welcome","ref":)" + std::to_string(ref) + R"(,"protocol":1,"server":"s","capabilities":[],)" +
+             R"("limits":{},"npcs":[],"resume":"0123456789abcdef01234567","resume_s":9.0,"resumed":)" +
+             (is_resumed ? R"(true,"heard":)" + std::to_string(heard) : "false") + "}");
     }
     void pass(double seconds) {
         now += seconds;
@@ -32,7 +44,7 @@ public:
     }
 
     double now = 0;
-    int ends = 0;
+    int ends = 0, hellos = 0;
     std::string said, code;
     npc::ToolCall last_call;
 
@@ -121,6 +133,43 @@ inline std::string promise_call_once() {
     return client.refuse(client.last_call, "no") ? "it can be answered twice" : "";
 }
 
+// Two messages before the break, of which the server heard one, and one after it: two are sent (again), and hello.
+inline std::string promise_resumed() {
+    Staged client;
+    client.start();
+    client.play(kText);
+    client.start({}, "And?");
+    client.break_off();
+    client.ping([](const npc::Outcome<npc::Value>&) {});
+    if (client.transmitted != 4) return std::to_string(client.transmitted) + " messages, as if nothing were broken";
+    client.come_back(4, true, 1);
+    client.play(kFinished);
+    client.run_later();
+    if (client.transmitted != 6 || client.hellos != 1) return std::to_string(client.transmitted) + " messages";
+    return client.said == "Yes" && !client.is_interrupted() ? expect(client, 1, "") : "it said " + client.said;
+}
+
+inline std::string promise_not_resumed() {
+    Staged client;
+    client.start();
+    client.break_off();
+    client.come_back(3, false, 0);
+    client.play(kFinished);
+    client.run_later();
+    if (client.hellos != 1 || client.connections() != 2) return "no new connection";
+    return expect(client, 1, "connection_lost");
+}
+
+inline std::string promise_forgotten() {
+    Staged client;
+    for (int count = 0; count < 300; ++count) client.ping([](const npc::Outcome<npc::Value>&) {});
+    client.start();
+    client.break_off();
+    client.come_back(303, true, 0);
+    client.run_later();
+    return client.severed.code == "connection_lost" ? expect(client, 1, "connection_lost") : "it goes on";
+}
+
 inline std::string promise_answer_in_time() {
     Staged client;
     int answers = 0;
@@ -147,7 +196,9 @@ inline int run_promises() {
         {"cancel", promise_cancel_without_answer}, {"loss", promise_loss},
         {"refusal", promise_refusal_by_error},  {"too large", promise_too_large},
         {"bad text", promise_bad_text},         {"call once", promise_call_once},
-        {"answer in time", promise_answer_in_time}, {"another answer", promise_another_answer}};
+        {"answer in time", promise_answer_in_time}, {"another answer", promise_another_answer},
+        {"resumed", promise_resumed},           {"not resumed", promise_not_resumed},
+        {"forgotten", promise_forgotten}};
     int failures = 0;
     for (const auto& promise : promises) {
         const std::string problem = promise.second();

@@ -19,6 +19,7 @@ public:
     using npc::Protocol::receive;
     using npc::Protocol::run_later;
     npc::Error severed;
+    int transmitted = 0;
 
     void sever(const npc::Error& error) override {
         severed = error;
@@ -26,7 +27,7 @@ public:
     }
 
 protected:
-    void transmit(const npc::Frames&) override {}
+    void transmit(const npc::Frames&) override { ++transmitted; }
     double now_s() const override { return 0; }
 };
 
@@ -124,6 +125,13 @@ inline std::string problem_of_ping() {
     return zmtp.outgoing() == std::string("\x04\x07\x04PONG") + "ab" ? "" : "the answer is no PONG";
 }
 
+inline std::string problem_of_pixels() {
+    const unsigned char rows[] = {255, 0, 0, 0, 255, 0, 9, 9};  // 2 by 1, in rows of 8 bytes of which 6 are pixels
+    const npc::Image image = npc::raw_image(2, 1, false, rows, 8);
+    const std::string wanted = unhex("000000020000000100000008ff000000ff000000");
+    return image.media_type == "image/x-rgb8" && image.data == wanted ? "" : "the picture is another";
+}
+
 inline std::string problem_of_long_frame() {
     npc::Zmtp zmtp = shaken(), other = shaken();
     const npc::Frames sent = {std::string(300, 'x'), std::string(70'000, 'y'), ""};
@@ -161,6 +169,7 @@ inline int run_vectors(const std::string& folder) {
     note("an http server", npc::Zmtp().feed("HTTP/1.1 400 Bad Request\r\n") ? "it was taken" : "");
     note("ping byte by byte", problem_of_ping());
     note("long frames", problem_of_long_frame());
+    note("raw pixels", problem_of_pixels());
     std::printf("vectors: %d passed, %d failed\n", passed, failures);
     return failures == 0 ? 0 : 1;
 }

@@ -1,6 +1,8 @@
 # What the nodes do at the edges of their lives: without a world, unconnected, asked too much, taken out of the scene.
 extends "script.gd"
 
+const Picture = preload("addons/npc_sdk/picture.gd")
+
 const EDGES = [
 	"no_world",
 	"not_connected",
@@ -14,6 +16,7 @@ const EDGES = [
 	"late_answer",
 	"hints",
 	"no_screenshot",
+	"raw_picture",
 	"world_leaves",
 ]
 
@@ -118,7 +121,24 @@ func _step_hints():
 
 func _step_no_screenshot():
 	yield(get_tree(), "idle_frame")
-	return "" if _world.screenshot(get_viewport()).size() == 0 else "there is a picture without a window"
+	var is_none = _world.screenshot(get_viewport()).size() == 0 and _world.picture(get_viewport()).size() == 0
+	return "" if is_none else "there is a picture without a window"
+
+
+func _step_raw_picture():
+	_heard_mara.clear()
+	var image = Image.new()
+	image.create(2, 1, false, Image.FORMAT_RGB8)
+	image.lock()
+	image.set_pixel(0, 0, Color(1, 0, 0))
+	image.set_pixel(1, 0, Color(0, 1, 0))
+	image.unlock()
+	var raw = Picture.pack(image, true)
+	var expected = [0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 6, 255, 0, 0, 0, 255, 0]
+	if raw[0] != "image/x-rgb8" or Array(raw[1]) != expected or Picture.pack(image, false)[0] != "image/png":
+		return str(Array(raw[1]))
+	var end = yield(_say(_mara, _heard_mara, "What is this?", {"images": [raw]}), "completed")
+	return "" if end[0] == "failed" and end[1]["code"] == "unsupported" else str(end)
 
 
 func _step_world_leaves():

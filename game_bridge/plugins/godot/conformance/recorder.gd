@@ -4,8 +4,12 @@ var pieces = []
 var sentences = []
 var calls = []
 var settled = []
+var emotes = []
+var values = []
 var ends = []  # [kind, text or error, reason]
 var answer_with = ""  # accepted or refused; calls are left alone where empty
+var agrees = null  # what the player says where a call needs that
+var cut_after = 0  # the piece after which the harness is asked to cut the connection
 
 var _npc = null
 
@@ -16,6 +20,8 @@ func _init(npc: Node):
 	npc.connect("sentence_finished", self, "_on_sentence")
 	npc.connect("tool_called", self, "_on_called")
 	npc.connect("tool_settled", self, "_on_settled")
+	npc.connect("emote", self, "_on_emote")
+	npc.connect("structured", self, "_on_structured")
 	npc.connect("response_finished", self, "_on_finished")
 	npc.connect("response_failed", self, "_on_failed")
 
@@ -25,8 +31,12 @@ func clear() -> void:
 	sentences = []
 	calls = []
 	settled = []
+	emotes = []
+	values = []
 	ends = []
 	answer_with = ""
+	agrees = null
+	cut_after = 0
 
 
 func joined() -> String:
@@ -35,6 +45,8 @@ func joined() -> String:
 
 func _on_updated(text):
 	pieces.append(text)
+	if pieces.size() == cut_after:
+		print("CUT")
 
 
 func _on_sentence(index, text):
@@ -43,10 +55,20 @@ func _on_sentence(index, text):
 
 func _on_called(call):
 	calls.append(call)
+	if agrees != null and call.get("needs_confirmation") == true:
+		_npc.confirm(call["call_id"], agrees)
 	if answer_with == "accepted":
 		_npc.answer(call["call_id"], "accepted", {"left": 0})
 	elif answer_with == "refused":
 		_npc.answer(call["call_id"], "refused", "The sword is not for sale.")
+
+
+func _on_emote(text, kind):
+	emotes.append([kind, text])
+
+
+func _on_structured(value):
+	values.append(value)
 
 
 func _on_settled(result):

@@ -20,11 +20,20 @@ const STEPS = [
 	"state",
 	"learn",
 	"two_at_once",
+	"sessions",
+	"structured",
+	"confirm",
+	"emote",
+	"bark",
+	"happen",
+	"forget",
+	"stats",
+	"resume",
 	"heartbeat",
 	"restart",
 	"bye",
 ]
-const PATIENCE_S = 15.0
+const PATIENCE_S = 40.0
 
 var _host = ""
 var _port = 0
@@ -37,6 +46,8 @@ var _heard_pip = null
 var _greetings = []
 var _connections = 0
 var _losses = []
+var _interruptions = 0
+var _resumptions = 0
 
 
 func run(host: String, port: int, token: String):
@@ -46,6 +57,8 @@ func run(host: String, port: int, token: String):
 	_world = _make_world(token)
 	_world.connect("connected", self, "_on_connected")
 	_world.connect("disconnected", self, "_on_disconnected")
+	_world.connect("interrupted", self, "_on_interrupted")
+	_world.connect("resumed", self, "_on_resumed")
 	_mara = _make_npc("mara")
 	_pip = _make_npc("pip")
 	_heard_mara = Recorder.new(_mara)
@@ -69,6 +82,7 @@ func _make_world(token: String) -> Node:
 	world.connect_at_start = false
 	world.address = "tcp://%s:%d" % [_host, _port]
 	world.token = token
+	world.timeout_s = 20.0
 	add_child(world)
 	return world
 
@@ -89,6 +103,14 @@ func _on_connected():
 
 func _on_disconnected(error):
 	_losses.append(error)
+
+
+func _on_interrupted(_error):
+	_interruptions += 1
+
+
+func _on_resumed():
+	_resumptions += 1
 
 
 func _on_greeted(text):
@@ -143,7 +165,7 @@ func _step_wrong_token():
 	var stranger = _make_world("wrong")
 	stranger.connect("disconnected", self, "_on_disconnected")
 	stranger.open()
-	yield(_until(self, "_losses", 1, 5.0), "completed")
+	yield(_until(self, "_losses", 1), "completed")
 	var is_open = stranger.is_open()
 	stranger.queue_free()
 	if is_open or _losses.size() != 1 or _losses[0]["code"] != "auth":
@@ -248,6 +270,92 @@ func _step_two_at_once():
 	return "" if is_so else "mara %s, pip %s" % [str(_heard_mara.ends), str(_heard_pip.ends)]
 
 
+func _step_sessions():
+	var ask = _world.sessions()
+	yield(_settled(ask), "completed")
+	var npcs = []
+	for entry in ask.answer.get("sessions", []):
+		npcs.append(entry["npc_id"])
+	return "" if npcs == ["mara", "pip"] else str([npcs, ask.error])
+
+
+func _step_structured():
+	_heard_mara.clear()
+	var schema = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}
+	var end = yield(_say(_mara, _heard_mara, "Note it down.", {"json_schema": schema}), "completed")
+	var is_so = end == ["finished", "", "stop"] and _heard_mara.values.size() == 1
+	return "" if is_so and _heard_mara.values[0].get("place") == "the forge" else str([end, _heard_mara.values])
+
+
+func _step_confirm():
+	var agreed = yield(_charge(true, "accepted", "Here you are."), "completed")
+	if agreed != "":
+		return agreed
+	return yield(_charge(false, "refused", "Then not."), "completed")
+
+
+func _charge(agrees: bool, status: String, last_words: String):
+	_heard_mara.clear()
+	_heard_mara.agrees = agrees
+	_heard_mara.answer_with = "accepted" if agrees else ""
+	var end = yield(_say(_mara, _heard_mara, "Take my coin.", {"wants": ["confirm"]}), "completed")
+	var calls = _heard_mara.calls
+	if calls.size() != 1 or not calls[0].get("needs_confirmation") or int(calls[0]["arguments"]["coins"]) != 2:
+		return "the calls are %s; %s" % [str(calls), str(end)]
+	if _heard_mara.settled.size() != 1 or _heard_mara.settled[0]["status"] != status:
+		return "settled as %s" % str(_heard_mara.settled)
+	return "" if end[0] == "finished" and end[1].ends_with(last_words) else str(end)
+
+
+func _step_emote():
+	_heard_mara.clear()
+	var end = yield(_say(_mara, _heard_mara, "Smile!"), "completed")
+	var is_so = end == ["finished", "There you go.", "stop"] and _heard_mara.emotes == [["action", "smiles"]]
+	return "" if is_so else str([end, _heard_mara.emotes])
+
+
+func _step_bark():
+	_heard_mara.clear()
+	var end = yield(_say(_mara, _heard_mara, "Faint."), "completed")
+	var is_so = end[0] == "failed" and end[1]["code"] == "engine_crashed" and end[1]["bark"] == "Not now."
+	return "" if is_so else str(end)
+
+
+func _step_happen():
+	var ask = _world.happen("praised", "mara", "Robin")
+	yield(_settled(ask), "completed")
+	return "" if ask.answer.get("mood") == "glad" else str([ask.answer, ask.error])
+
+
+func _step_forget():
+	var fact = _world.learn("pip", "The cellar is wet.", "seen")
+	yield(_settled(fact), "completed")
+	var ask = _world.forget("pip", fact.answer.get("entry_id", ""))
+	yield(_settled(ask), "completed")
+	return "" if ask.answer.get("type") == "noted" else str([fact.error, ask.error])
+
+
+func _step_stats():
+	var ask = _world.stats()
+	yield(_settled(ask), "completed")
+	return "" if ask.answer.get("bridge", {}).get("sessions", 0) >= 2 else str([ask.answer, ask.error])
+
+
+func _step_resume():
+	_heard_pip.clear()
+	_losses = []
+	_heard_pip.cut_after = 10
+	_pip.ask("Tell me a story.")
+	yield(_until(_heard_pip, "ends", 1, 120.0), "completed")
+	yield(_pause(0.1), "completed")
+	var ends = _heard_pip.ends
+	if ends.size() != 1 or ends[0][0] != "finished" or ends[0][2] != "stop" or _losses.size() != 0:
+		return str([ends, _losses])
+	if ends[0][1] != _heard_pip.joined() or ends[0][1].split(" ").size() != 400:
+		return "the story is broken: " + _heard_pip.joined()
+	return "" if _interruptions == 1 and _resumptions == 1 and _connections == 1 else "it was not resumed once"
+
+
 func _step_heartbeat():
 	_losses = []
 	yield(_pause(5.0), "completed")
@@ -264,7 +372,7 @@ func _step_restart():
 	var before = _connections
 	print("RESTART")
 	yield(_until(_heard_mara, "ends", 1), "completed")
-	var until_s = Platform.now_s() + 30.0
+	var until_s = Platform.now_s() + 120.0
 	while _connections == before and Platform.now_s() < until_s:
 		yield(get_tree(), "idle_frame")
 	var ends = _heard_mara.ends

@@ -31,6 +31,7 @@ func run(folder: String) -> int:
 		_check_refused(row)
 	for row in HOSTILE:
 		_check_hostile(row[0], row[1])
+	_check_resuming()
 	_check(valid.size() > 0 and invalid.size() > 0, "the files hold nothing")
 	if _faults == 0:
 		print("ok vectors %d valid, %d invalid, %d hostile" % [valid.size(), invalid.size(), HOSTILE.size()])
@@ -82,6 +83,51 @@ func _check_hostile(name: String, bytes: String) -> void:
 	_check(zmtp.is_open(), "%s: no handshake" % name)
 	zmtp.feed(_bytes(bytes))
 	_check(zmtp.error.get("code") == "protocol", "%s: was taken" % name)
+
+
+# A connection that broke: what was not heard is sent again; or all that was open ends, once.
+func _check_resuming() -> void:
+	for is_known in [true, false]:
+		var ends = []
+		var core = Core.new()
+		core.hello("vectors", ["resume"])
+		core.receive(_welcome(1, {}))
+		core.outgoing = []
+		for number in range(2):
+			core.ask({"type": "ping"}).listen(Ends.new(ends), "hear_ask")
+		core.interrupt()
+		core.ask({"type": "stats"}).listen(Ends.new(ends), "hear_ask")
+		core.hello("vectors", ["resume"])
+		_check(core.outgoing.size() == 1, "%d messages go out while it is broken" % core.outgoing.size())
+		core.receive(_welcome(5, {"resumed": is_known, "heard": 1 if is_known else null}))
+		_check((core.successor == null) == is_known, "resumed %s: another core" % str(is_known))
+		_check(core.outgoing.size() == (2 if is_known else 1), "%d messages were sent again" % core.outgoing.size())
+		_check(ends == ([] if is_known else ["connection_lost", "connection_lost", "connection_lost"]), str(ends))
+
+
+func _welcome(ref: int, more: Dictionary) -> Array:
+	var body = {"type": "welcome", "ref": ref, "protocol": 1, "server": "s", "capabilities": ["stats", "resume"]}
+	var limits = {"max_body_bytes": 262144, "max_images": 4, "max_image_bytes": 8388608, "max_sessions": 32}
+	for pair in [["max_requests", 8], ["heartbeat_s", 1.0], ["idle_s", 9.0], ["reply_timeout_s", 9.0]]:
+		limits[pair[0]] = pair[1]
+	body["limits"] = limits
+	body["npcs"] = []
+	body["resume"] = "0123456789abcdef01234567"
+	body["resume_s"] = 9.0
+	for name in more:
+		body[name] = more[name]
+	return [Msgpack.new().pack(body)]
+
+
+# Notes why asks ended.
+class Ends:
+	var _codes = []
+
+	func _init(codes: Array):
+		_codes = codes
+
+	func hear_ask(ask) -> void:
+		_codes.append(ask.error.get("code"))
 
 
 func _bytes(hex: String):

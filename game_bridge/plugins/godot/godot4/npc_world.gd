@@ -6,4 +6,5 @@ extends "world_base.gd"
 @export var token = ""  # where empty: NPC_SERVER_TOKEN's, else the one that npc serve left for its port
 @export var connect_at_start = true
 @export var reconnect = true
+@export var timeout_s = 5.0  # to connect and shake hands, and for each answer
 @export var hears_edits = false

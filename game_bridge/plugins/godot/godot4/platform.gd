@@ -58,15 +58,15 @@ static func run_while_paused(node: Node) -> void:
 	node.process_mode = Node.PROCESS_MODE_ALWAYS
 
 
-# The viewport's picture as PNG, its longer side at most max_side pixels; no bytes where nothing is drawn.
-static func screenshot(viewport: Viewport, max_side: int) -> PackedByteArray:
+# The viewport's picture in RGB, its longer side at most max_side pixels; null where nothing is drawn.
+static func image_of(viewport: Viewport, max_side: int) -> Image:
 	var texture = viewport.get_texture()
 	var image = texture.get_image() if texture != null else null
 	if image == null or image.is_empty():
-		return PackedByteArray()
+		return null
 	image.convert(Image.FORMAT_RGB8)
 	var longer = max(image.get_width(), image.get_height())
 	if longer > max_side:
 		var scale = float(max_side) / longer
 		image.resize(int(max(1, image.get_width() * scale)), int(max(1, image.get_height() * scale)))
-	return image.save_png_to_buffer()
+	return image

@@ -1,13 +1,14 @@
 # One connection without its socket: what was asked and which replies are open, and how each ends exactly once.
-# Knows no bytes on the wire but msgpack. Driven by link.gd; a new connection takes a new core.
+# Knows no bytes on the wire but msgpack. Driven by link.gd; a new connection takes a new core, one that resumes the old.
 
 const Platform = preload("platform.gd")
 const Problem = preload("problem.gd")
 const Msgpack = preload("msgpack.gd")
 const Schema = preload("schema.gd")
 const Ask = preload("ask.gd")
+const Ledger = preload("ledger.gd")
+const Picture = preload("picture.gd")
 
-const ANSWER_S = 5.0
 const REPLY_GRACE_S = 10.0  # beyond the server's own limit of a reply
 const _ANSWERS = {
 	"hello": "welcome",
@@ -18,10 +19,20 @@ const _ANSWERS = {
 	"forget": "noted",
 	"happen": "felt",
 	"stats": "figures",
+	"sessions": "session_list",
 	"ping": "pong",
 	"bye": "goodbye",
 }
-const _NEEDS = {"learn": "learn", "forget": "learn", "happen": "happen", "stats": "stats", "state": "state"}
+const _NEEDS = {
+	"learn": "learn",
+	"forget": "learn",
+	"happen": "happen",
+	"stats": "stats",
+	"sessions": "sessions",
+	"state": "state",
+}
+
+var answer_s = 5.0  # how long an answer may take
 
 var limits = {"max_body_bytes": 262144, "max_images": 4, "max_image_bytes": 8388608, "reply_timeout_s": 120.0}
 var capabilities = []
@@ -30,7 +41,12 @@ var pronunciations = {}
 var is_welcome = false
 var lost = {}  # why the connection ended; empty while it has not
 var outgoing = []  # messages, each an array of frames; taken by the owner
+var key = ""  # for going on after a break; empty where the server keeps nothing
+var resume_s = 0.0
+var is_interrupted = false  # between a break and the welcome that goes on
+var successor = null  # the core of the new connection, where the server did not know the old one any more
 
+var _ledger = Ledger.new()
 var _last_ref = 0
 var _asks = {}  # ref: {ask, expects, until_s}
 var _replies = {}  # request_id: {sink, session_id, ref, said, calls, until_s}
@@ -48,9 +64,27 @@ func ask(body: Dictionary):
 	if error.size() > 0:
 		_late.append([pending, error])
 		return pending
-	var until_s = Platform.now_s() + ANSWER_S
+	var until_s = Platform.now_s() + answer_s
 	_asks[_last_ref] = {"ask": pending, "expects": _ANSWERS[body["type"]], "until_s": until_s}
 	return pending
+
+
+# The first message of a connection; after a break it asks for what was open.
+func hello(client: String, wants: Array):
+	var body = {"type": "hello", "protocol": Schema.VERSION, "client": client, "wants": wants}
+	if key != "":
+		body["resume"] = key
+		body["heard"] = _ledger.heard
+	return ask(body)
+
+
+# The connection broke: what is said from now on waits for the next welcome.
+func interrupt() -> void:
+	is_interrupted = true
+	outgoing = []
+	for ref in _asks.keys():
+		if _asks[ref]["expects"] == "welcome":
+			_asks.erase(ref)
 
 
 # What may help and wants no answer; left out where nobody would understand it.
@@ -59,7 +93,7 @@ func hint(body: Dictionary) -> void:
 		var packer = Msgpack.new()
 		var bytes = packer.pack(body)
 		if packer.error == "" and bytes.size() <= limits["max_body_bytes"]:
-			outgoing.append([bytes])
+			_put([bytes])
 
 
 # Opens a reply: its events go to sink.hear(event), the last of type finished or failed. images are byte arrays.
@@ -173,7 +207,7 @@ func poll() -> void:
 	var now_s = Platform.now_s()
 	for ref in _asks.keys():
 		if _asks.has(ref) and now_s > _asks[ref]["until_s"]:
-			_settle(ref, {}, Problem.make("timeout", "the server did not answer within %d s" % ANSWER_S))
+			_settle(ref, {}, Problem.make("timeout", "the server did not answer within %d s" % answer_s))
 	for request_id in _replies.keys():
 		if _replies.has(request_id) and now_s > _replies[request_id]["until_s"]:
 			_end(request_id, Problem.make("timeout", "the reply did not end in time"))
@@ -190,6 +224,9 @@ func poll() -> void:
 func _send(body: Dictionary, images: Array) -> Dictionary:
 	if lost.size() > 0:
 		return lost
+	var is_hello = body["type"] == "hello"
+	if not is_welcome and not is_hello:
+		return _missing("")
 	var sent = body.duplicate()
 	sent["ref"] = _last_ref + 1
 	var packer = Msgpack.new()
@@ -200,8 +237,19 @@ func _send(body: Dictionary, images: Array) -> Dictionary:
 		var sizes = [bytes.size(), limits["max_body_bytes"]]
 		return Problem.make("too_large", "the message has %d bytes; %d are allowed" % sizes)
 	_last_ref += 1
-	outgoing.append([bytes] + images)
+	if is_hello:
+		outgoing.append([bytes])
+	else:
+		_put([bytes] + images)
 	return {}
+
+
+# Any message but hello goes out, or is kept for when the connection is back.
+func _put(frames: Array) -> void:
+	if key != "":
+		_ledger.note(frames)
+	if not is_interrupted:
+		outgoing.append(frames)
 
 
 func _say_fault(body: Dictionary, images: Array) -> Dictionary:
@@ -210,15 +258,7 @@ func _say_fault(body: Dictionary, images: Array) -> Dictionary:
 			return _missing(need[1])
 	if _replies.has(body["request_id"]):
 		return Problem.make("duplicate_request", "this request_id is open")
-	if images.size() > limits["max_images"]:
-		return Problem.make("too_large", "%d pictures; %d are allowed" % [images.size(), limits["max_images"]])
-	for image in images:
-		if not Platform.is_bytes(image) or image.size() == 0:
-			return Problem.make("protocol", "a picture is no bytes", "world.screenshot() gives some where there is a window")
-		if image.size() > limits["max_image_bytes"]:
-			var sizes = [image.size(), limits["max_image_bytes"]]
-			return Problem.make("too_large", "a picture has %d bytes; %d are allowed" % sizes)
-	return {}
+	return Picture.fault_of(images, limits)
 
 
 func _missing(capability: String) -> Dictionary:
@@ -238,6 +278,7 @@ func _no_call(call_id: String) -> Dictionary:
 
 
 func _take(body: Dictionary) -> void:
+	_ledger.heard += 0 if body["type"] == "welcome" else 1
 	match body["type"]:
 		"welcome":
 			_take_welcome(body)
@@ -260,13 +301,38 @@ func _take_welcome(body: Dictionary) -> void:
 	if body["protocol"] != Schema.VERSION:
 		lose(Problem.make("version", "the server speaks version %d, this client %d" % [body["protocol"], Schema.VERSION]))
 		return
+	var is_resumed = is_interrupted and body.get("resumed") == true
+	if is_interrupted and not is_resumed:
+		successor = get_script().new()
+		successor.answer_s = answer_s
+		successor._take_welcome(body)
+		lose(Problem.make("connection_lost", "the server no longer knows this connection", "talk again"))
+		return
+	if not is_resumed:
+		_ledger.start_over()
 	is_welcome = true
+	key = _or(body.get("resume"), "")
+	resume_s = float(_or(body.get("resume_s"), 0.0))
 	limits = body["limits"]
 	capabilities = body["capabilities"]
-	if body.get("pronunciations") != null:
-		pronunciations = body["pronunciations"]
+	pronunciations = _or(body.get("pronunciations"), {})
 	_take_cast(body["npcs"])
+	if is_resumed:
+		_catch_up(_or(body.get("heard"), 0))
 	_settle(body.get("ref"), body, {})
+
+
+# Sends again what the server did not hear.
+func _catch_up(heard: int) -> void:
+	is_interrupted = false
+	if _ledger.has_after(heard):
+		outgoing = _ledger.after(heard)
+	else:
+		lose(Problem.make("connection_lost", "too much was said while the connection was broken", "connect again"))
+
+
+func _or(value, otherwise):
+	return otherwise if value == null else value
 
 
 func _take_cast(entries: Array) -> void:

@@ -1,14 +1,13 @@
 # The socket of one world: dials, shakes hands, moves bytes a little at every poll, beats, and dials again.
-# Never blocks. Knows no node. Driven by world_base.gd, which hears link_opened(), link_lost(error), link_recast(),
+# Where the server lives, what broke goes on over the next connection. Never blocks. Knows no node. Driven by
+# world_base.gd, which hears link_opened(), link_interrupted(error), link_resumed(), link_lost(error), link_recast(),
 # and is asked for link_token().
 
 const Platform = preload("platform.gd")
 const Problem = preload("problem.gd")
 const Zmtp = preload("zmtp.gd")
 const Core = preload("core.gd")
-const Schema = preload("schema.gd")
 
-const CONNECT_S = 5.0  # for TCP, the handshake and welcome together
 const BYE_S = 1.0
 const CHUNK = 65536
 const READS_A_POLL = 16
@@ -16,12 +15,14 @@ const MESSAGES_A_POLL = 16  # at 0.15 ms each, so that a burst does not cost the
 const MAX_UNSENT = 67108864
 const FIRST_WAIT_S = 0.25
 const LONGEST_WAIT_S = 8.0
+const FIRST_RESUME_WAIT_S = 0.1
+const LONGEST_RESUME_WAIT_S = 1.0
 
 enum { IDLE, DIALLING, SHAKING, OPEN, WAITING }
 
 var core = Core.new()
 var state = IDLE
-var generation = 0  # counts connections; sessions of an earlier one are void
+var timeout_s = 5.0  # for TCP, the handshake and welcome together; and for each answer
 var is_persistent = true  # whether to dial again
 var wants_edits = false  # whether to hear of edits of the world's files
 
@@ -35,6 +36,8 @@ var _unsent = []
 var _unsent_bytes = 0
 var _sent = 0  # of the first of _unsent
 var _until_s = 0.0
+var _broken = {}  # why the connection is interrupted
+var _resume_until_s = 0.0
 var _wait_s = FIRST_WAIT_S
 var _heard_s = 0.0
 var _beat_s = 0.0
@@ -74,6 +77,7 @@ func stop(error: Dictionary) -> void:
 		_push()
 	_hang_up()
 	state = IDLE
+	_broken = {}
 	core.lose(error)
 	core.poll()
 
@@ -85,7 +89,9 @@ func poll() -> void:
 		SHAKING, OPEN:
 			_work()
 		WAITING:
-			if Platform.now_s() >= _until_s:
+			if core.is_interrupted and Platform.now_s() > _resume_until_s:
+				_drop(_broken)
+			elif Platform.now_s() >= _until_s:
 				_dial()
 	core.poll()
 	if state == OPEN:
@@ -93,13 +99,14 @@ func poll() -> void:
 
 
 func _dial() -> void:
-	generation += 1
 	_is_leaving = false
 	_has_greeted = false
-	core = Core.new()
+	if not core.is_interrupted or core.lost.size() > 0:
+		core = Core.new()
+		core.answer_s = timeout_s
 	_zmtp = Zmtp.new(_listener.link_token())
 	_stream = StreamPeerTCP.new()
-	_until_s = Platform.now_s() + CONNECT_S
+	_until_s = Platform.now_s() + timeout_s
 	state = DIALLING
 	if _zmtp.error.size() > 0:
 		_drop(_zmtp.error)
@@ -116,9 +123,10 @@ func _await_tcp() -> void:
 			_work()
 		StreamPeerTCP.STATUS_CONNECTING:
 			if Platform.now_s() > _until_s:
-				_drop(_unreachable())
+				_break(_unreachable())
 		_:
-			_drop(_unreachable())
+			# a port where nobody listens is a server that ended, with all that it knew: there is nothing to wait for
+			_drop(_broken if core.is_interrupted else _unreachable())
 
 
 func _unreachable() -> Dictionary:
@@ -131,6 +139,8 @@ func _work() -> void:
 	if is_connected:
 		is_connected = _pull()
 	_deliver()
+	if core == worked and core.successor != null:
+		_start_over()
 	if core != worked or _zmtp == null:
 		return  # somebody who listens has closed or opened meanwhile
 	if core.lost.size() > 0:
@@ -138,7 +148,7 @@ func _work() -> void:
 	elif _zmtp.error.size() > 0:
 		_drop(_zmtp.error)
 	elif not is_connected:
-		_drop(_zmtp.end_error())
+		_break(_zmtp.end_error())
 	else:
 		if state == SHAKING and _zmtp.is_open() and not _has_greeted:
 			_greet()
@@ -149,10 +159,22 @@ func _work() -> void:
 
 func _greet() -> void:
 	_has_greeted = true
-	var hello = {"type": "hello", "protocol": Schema.VERSION, "client": _client}
-	if wants_edits:
-		hello["wants"] = ["edits"]
-	core.ask(hello).listen(self, "_on_welcome")
+	var wants = ["resume", "edits"] if wants_edits else ["resume"]
+	core.hello(_client, wants).listen(self, "_on_welcome")
+
+
+# The server did not know the connection that broke: what was open has ended, and a new one has begun.
+func _start_over() -> void:
+	var error = core.lost
+	core = core.successor
+	_broken = {}
+	state = OPEN
+	_wait_s = FIRST_WAIT_S
+	_npcs = core.npcs
+	var begun = core
+	_listener.link_lost(error)
+	if core == begun and state == OPEN:
+		_listener.link_opened()
 
 
 # Reads what is there, within bounds; false when the socket failed.
@@ -184,12 +206,16 @@ func _deliver() -> void:
 
 
 func _on_welcome(ask) -> void:
-	if ask.error.size() > 0 and core.lost.size() == 0:
+	if ask.error.size() > 0 and core.lost.size() == 0 and not (core.is_interrupted and ask.error["code"] == "timeout"):
 		core.lose(ask.error)
 	if ask.error.size() > 0 or state != SHAKING:
 		return
 	state = OPEN
 	_wait_s = FIRST_WAIT_S
+	if _broken.size() > 0:
+		_broken = {}
+		_listener.link_resumed()
+		return
 	_npcs = core.npcs
 	_listener.link_opened()
 
@@ -197,7 +223,7 @@ func _on_welcome(ask) -> void:
 func _keep_time() -> void:
 	var now_s = Platform.now_s()
 	if (state == SHAKING or _is_leaving) and now_s > _until_s:
-		_drop(Problem.make("connection_lost", "the server did not answer in time", "is this the address of npc serve?"))
+		_break(Problem.make("connection_lost", "the server did not answer in time", "is this the address of npc serve?"))
 	elif state == OPEN and now_s - _heard_s > core.limits["idle_s"]:
 		_drop(Problem.make("connection_lost", "the server was silent for %d s" % core.limits["idle_s"]))
 	elif state == OPEN and not _is_leaving and now_s >= _beat_s:
@@ -216,7 +242,7 @@ func _push() -> void:
 		var bytes = _unsent[0]
 		var got = _stream.put_partial_data(Platform.part(bytes, _sent, min(CHUNK, bytes.size() - _sent)))
 		if got[0] != OK:
-			_drop(_zmtp.end_error())
+			_break(_zmtp.end_error())
 			return
 		if got[1] == 0:
 			break
@@ -240,19 +266,50 @@ func _hang_up() -> void:
 	_beat_s = 0.0
 
 
+# The socket broke: go on over a new one, where the server gave a key for that; else the connection is over.
+func _break(error: Dictionary) -> void:
+	var broken = core
+	if _is_leaving or core.key == "" or core.lost.size() > 0:
+		_drop(error)
+		return
+	for frames in _zmtp.messages:
+		broken.receive(frames)
+	if core != broken or _zmtp == null:
+		return  # somebody who listens has closed or opened meanwhile
+	_zmtp.messages = []
+	if broken.lost.size() > 0 or broken.successor != null:
+		_drop(error)
+		return
+	_hang_up()
+	var is_first = _broken.size() == 0
+	if is_first:
+		_broken = Problem.make("connection_lost", error["message"], "connect again")
+		_resume_until_s = Platform.now_s() + core.resume_s
+		_wait_s = FIRST_RESUME_WAIT_S
+	core.interrupt()
+	_wait_to_dial(LONGEST_RESUME_WAIT_S)
+	if is_first:
+		_listener.link_interrupted(_broken)
+
+
+func _wait_to_dial(longest_s: float) -> void:
+	state = WAITING
+	_until_s = Platform.now_s() + _wait_s * (0.75 + randf() * 0.5)  # spread, so that clients do not come at once
+	_wait_s = min(_wait_s * 2.0, longest_s)
+
+
 # The connection is over. What had come is still delivered; what is open ends; then wait and dial again, or rest.
 func _drop(error: Dictionary) -> void:
 	var dropped = core
-	var left = _zmtp.messages
+	var left = _zmtp.messages if _zmtp != null else []
 	_hang_up()
 	state = IDLE
+	_broken = {}
 	for frames in left:
 		dropped.receive(frames)
 	if dropped.lost.size() > 0:
 		error = dropped.lost
 	if is_persistent and not _is_leaving and error["retryable"]:
-		state = WAITING
-		_until_s = Platform.now_s() + _wait_s * (0.75 + randf() * 0.5)  # spread, so that clients do not come at once
-		_wait_s = min(_wait_s * 2.0, LONGEST_WAIT_S)
+		_wait_to_dial(LONGEST_WAIT_S)
 	dropped.lose(error)
 	_listener.link_lost(error)

@@ -18,7 +18,8 @@ const Core = preload("core.gd")
 const WorldBase = preload("world_base.gd")
 
 const OPTIONS = ["images", "priority", "timeout_s", "start_by_s", "tool_choice", "json_schema", "wants"]
-const _WANTS = ["emotes", "confirm", "notices"]
+const _WANTS = ["emotes", "confirm", "notices", "barks"]
+const _WANTED = ["emotes", "barks"]  # unless ask is told otherwise
 
 var said = ""  # of the reply that is open, or of the last one
 
@@ -66,7 +67,7 @@ func ask(text: String, options: Dictionary = {}) -> String:
 		return ""
 	said = ""
 	_request_id = _find_world().next_request_id() if _find_world() != null else "none"
-	var body = {"type": "say", "request_id": _request_id, "text": text, "priority": "player", "wants": ["emotes"]}
+	var body = {"type": "say", "request_id": _request_id, "text": text, "priority": "player", "wants": _WANTED}
 	_request = {"body": body, "images": []}
 	var error = _read_options(options)
 	if error.size() > 0:

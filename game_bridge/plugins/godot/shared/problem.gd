@@ -7,13 +7,14 @@ static func make(code: String, message: String, hint: String = "") -> Dictionary
 	return {"code": code, "message": message, "hint": hint, "retryable": retryable}
 
 
-# The error of a message of the server: "error" and "failed" carry the same four fields.
+# The error of a message of the server: "error" and "failed" carry the same four fields, "failed" perhaps a bark.
 static func read(body: Dictionary) -> Dictionary:
 	return {
 		"code": body["code"],
 		"message": body["message"],
 		"hint": body.get("hint", ""),
 		"retryable": body.get("retryable", false),
+		"bark": "" if body.get("bark") == null else body["bark"],
 	}
 
 

@@ -22,7 +22,15 @@ const _USAGE = {"prompt_tokens": "int?", "cached_tokens": "int?", "completion_to
 const _TIMINGS = {
 	"queued_s": "float?", "prefill_s": "float?", "first_token_s": "float?", "decode_s": "float?", "total_s": "float?"
 }
-const _RECORDS = {"npc": _NPC, "limits": _LIMITS, "mistake": _MISTAKE, "usage": _USAGE, "timings": _TIMINGS}
+const _SESSION = {"session_id": "id", "npc_id": "id", "player": "id", "request_id": "id?"}
+const _RECORDS = {
+	"npc": _NPC,
+	"limits": _LIMITS,
+	"mistake": _MISTAKE,
+	"session": _SESSION,
+	"usage": _USAGE,
+	"timings": _TIMINGS,
+}
 
 const _MESSAGES = {
 	"welcome":
@@ -34,9 +42,14 @@ const _MESSAGES = {
 		"limits": "limits",
 		"npcs": "npc*",
 		"pronunciations": "map?",
+		"resume": "id?",
+		"resume_s": "float?",
+		"resumed": "bool?",
+		"heard": "int?",
 	},
 	"talking": {"ref": "int?", "session_id": "id", "npc_id": "id", "greeting": "text"},
 	"left": {"ref": "int?", "session_id": "id"},
+	"session_list": {"ref": "int?", "sessions": "session*"},
 	"state_ok": {"ref": "int?"},
 	"noted": {"ref": "int?"},
 	"learned": {"ref": "int?", "entry_id": "id"},
@@ -83,6 +96,7 @@ const _MESSAGES = {
 		"hint": "text?",
 		"retryable": "bool?",
 		"text": "text?",
+		"bark": "text?",
 	},
 }
 

@@ -3,6 +3,8 @@
 extends Node
 
 signal connected
+signal interrupted(error)
+signal resumed
 signal disconnected(error)
 signal npcs_changed
 
@@ -10,6 +12,7 @@ const Platform = preload("platform.gd")
 const Problem = preload("problem.gd")
 const Link = preload("link.gd")
 const Token = preload("token.gd")
+const Picture = preload("picture.gd")
 
 const GROUP = "npc_world"
 const FRAME_INTERVAL_S = 0.05
@@ -50,6 +53,7 @@ func open() -> void:
 		return
 	link.is_persistent = get("reconnect")
 	link.wants_edits = get("hears_edits")
+	link.timeout_s = get("timeout_s")
 	link.open(_host, _port, CLIENT)
 
 
@@ -58,8 +62,9 @@ func close():
 	return link.close()
 
 
+# Also while it is interrupted: what is said then arrives afterwards.
 func is_open() -> bool:
-	return link.state == Link.OPEN
+	return link.state == Link.OPEN or (link.core.is_interrupted and link.core.lost.size() == 0)
 
 
 # npc_id: name
@@ -103,6 +108,11 @@ func happen(event: String, npc_id: String, player: String = "Traveller"):
 	return link.core.ask({"type": "happen", "event": event, "npc_id": npc_id, "player": player})
 
 
+# answer.sessions are those of this connection, the oldest first.
+func sessions():
+	return link.core.ask({"type": "sessions"})
+
+
 func stats():
 	return link.core.ask({"type": "stats"})
 
@@ -123,7 +133,14 @@ func note_frame(frame_s: float) -> void:
 
 # A picture of what a viewport shows, as PNG bytes for Npc.ask; empty where nothing is drawn (headless).
 func screenshot(viewport: Viewport, max_side: int = 1024):
-	return Platform.screenshot(viewport, max_side)
+	var image = Platform.image_of(viewport, max_side)
+	return Platform.no_bytes() if image == null else image.save_png_to_buffer()
+
+
+# The same as one of ask's images, without the work of encoding it where the server takes raw pixels; else empty.
+func picture(viewport: Viewport, max_side: int = 1024) -> Array:
+	var image = Platform.image_of(viewport, max_side)
+	return [] if image == null else Picture.pack(image, can("raw_images"))
 
 
 # A request_id that this client has not used before.
@@ -136,6 +153,16 @@ func next_request_id() -> String:
 func link_opened() -> void:
 	emit_signal("connected")
 	emit_signal("npcs_changed")
+
+
+# Called by the link: it broke, and is made anew. resumed or disconnected follows.
+func link_interrupted(error: Dictionary) -> void:
+	emit_signal("interrupted", error)
+
+
+# Called by the link: nothing was lost.
+func link_resumed() -> void:
+	emit_signal("resumed")
 
 
 # Called by the link.

@@ -13,6 +13,7 @@ namespace NpcBridge.Conformance
     internal sealed class Habits
     {
         private const int Sessions = 8;
+        private const int OwnThreads = 2;  // of the client that each habit is given
 
         private readonly string _host;
         private readonly int _port;
@@ -34,6 +35,7 @@ namespace NpcBridge.Conformance
                 { "pump", Pump }, { "handler_throws", HandlerThrows }, { "cancelled_wait", CancelledWait },
                 { "answered_twice", AnsweredTwice }, { "too_large", TooLarge }, { "bad_values", BadValues },
                 { "many_threads", ManyThreads }, { "dispose_in_handler", DisposeInHandler },
+                { "dispose_in_reply", DisposeInReply }, { "reload", Reload }, { "back_pressure", BackPressure },
                 { "connect_again", ConnectAgain }, { "token_file", TokenFile },
             };
             foreach (var step in steps)
@@ -45,7 +47,7 @@ namespace NpcBridge.Conformance
                         await _client.ConnectAsync();
                         await step.Value();
                     }
-                    Check.Same("threads left", 0, OwnThread.Alive);
+                    await Check.Threads(0);
                     Console.WriteLine("ok " + step.Key);
                 }
                 catch (Exception error)
@@ -63,6 +65,7 @@ namespace NpcBridge.Conformance
             return new NpcClientOptions
             {
                 Host = _host, Port = _port, Token = _token, Dispatcher = dispatcher, Reconnects = false,
+                ConnectTimeout = TimeSpan.FromSeconds(20), AnswerTimeout = TimeSpan.FromSeconds(20),
                 Log = line =>
                 {
                     lock (_log)
@@ -86,7 +89,11 @@ namespace NpcBridge.Conformance
                 await Task.Delay(500);
                 Check.Same("pieces before Pump", 0, heard.Pieces.Count);
                 Check.True("it ended before Pump", !heard.Reply.IsEnded);
-                dispatcher.Pump();
+                for (var waited = 0; !heard.Reply.IsEnded && waited < 6000; waited++)
+                {
+                    dispatcher.Pump();
+                    Thread.Sleep(10);
+                }
                 Check.Same("ends", 1, heard.Ends.Count);
                 Check.True("another thread", threads.All(id => id == Thread.CurrentThread.ManagedThreadId));
             }
@@ -198,8 +205,72 @@ namespace NpcBridge.Conformance
             heard.Reply.TextReceived += piece => _client.Dispose();
             var end = await Check.End(heard);
             Check.Same("error", "connection_lost", end.Error?.Code);
-            for (var waited = 0; OwnThread.Alive > 0 && waited < 100; waited++)
-                await Task.Delay(10);
+            await Check.Threads(0);
+        }
+
+        /// <summary>In the midst of a reply, and with an answer still to come: each ends once.</summary>
+        private async Task DisposeInReply()
+        {
+            var mara = await _client.TalkAsync("mara");
+            var heard = new Heard().Listen(mara, "Tell me a story.");
+            await Check.Within(heard.Began);
+            var asked = Check.CodeOf(_client.StatsAsync());
+            _client.Dispose();
+            Check.Same("error", "connection_lost", (await Check.End(heard)).Error?.Code);
+            Check.Same("text so far", string.Concat(heard.Pieces), heard.Ends[0].Text);
+            Check.True("the answer has no end", new[] { "", "connection_lost" }.Contains(await asked));
+            var late = await Check.End(new Heard().Listen(mara, "Hello?"));
+            Check.Same("after the end", "connection_lost", late.Error?.Code);
+        }
+
+        /// <summary>
+        /// As before a domain reload: several owners dispose on several threads, while one still connects and the
+        /// dispatcher's thread is not pumping any more. Then everything begins anew.
+        /// </summary>
+        private async Task Reload()
+        {
+            for (var load = 0; load < 3; load++)
+            {
+                var dispatcher = new Dispatcher();
+                var client = new NpcClient(Options(dispatcher));
+                var connecting = Check.CodeOf(client.ConnectAsync());
+                if (load > 0)
+                    await connecting;
+                await Task.WhenAll(Task.Run(() => client.Dispose()), Task.Run(() => client.Dispose()));
+                client.Dispose();
+                await connecting;
+                await Check.Threads(OwnThreads);
+                Check.Same("state", NpcConnectionState.Closed, client.State);
+            }
+            await Heard("Hello.", "Good day to you. Come in.");
+        }
+
+        /// <summary>A game that does not pump: the client stops reading before its events fill the memory.</summary>
+        private async Task BackPressure()
+        {
+            var dispatcher = new Dispatcher();
+            using (var client = new NpcClient(Options(dispatcher)))
+            {
+                await client.ConnectAsync();
+                var ends = 0;
+                var mara = await client.TalkAsync("mara");
+                for (var i = 0; i < 2 * Dispatcher.MaxWaiting; i++)
+                    dispatcher.Post(() => { });
+                // the client sees that nobody pumps
+                await Task.Delay(500);
+                var reply = mara.Say("Tell me a story.", said => said.Ended += end => ends++);
+                await Task.Delay(2000);
+                Check.True("it went on reading", dispatcher.Count < 2 * Dispatcher.MaxWaiting + 16);
+                reply.Cancel();
+                for (var waited = 0; !reply.IsEnded && waited < 6000; waited++)
+                {
+                    dispatcher.Pump();
+                    await Task.Delay(10);
+                }
+                Check.Same("ends", 1, ends);
+                Check.Same("error", null, reply.Completion.Result.Error);
+                await client.PingAsync();
+            }
         }
 
         /// <summary>
@@ -210,7 +281,7 @@ namespace NpcBridge.Conformance
             var old = await _client.TalkAsync("mara");
             // a goodbye that the client did not wait for
             await Check.CodeOf(_client.Ask(old.Link, Link.Body("bye"), "goodbye", CancellationToken.None));
-            for (var waited = 0; _client.State != NpcConnectionState.Closed && waited < 100; waited++)
+            for (var waited = 0; _client.State != NpcConnectionState.Closed && waited < 6000; waited++)
                 await Task.Delay(10);
             Check.Same("state", NpcConnectionState.Closed, _client.State);
             await _client.ConnectAsync();

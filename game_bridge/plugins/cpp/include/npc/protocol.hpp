@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -53,13 +54,13 @@ public:
         for (const Image& image : options.images) frames.push_back(image.data);
         if (error.code.empty()) error = pack(std::move(body), frames[0]);
         if (!error.code.empty()) {
-            later([heard, failed = Failed{request_id, "", error}] { tell(heard->on_failed, failed); });
+            later([heard, failed = Failed{request_id, "", error, ""}] { tell(heard->on_failed, failed); });
             return request_id;
         }
         const double limit_s = options.timeout_s > 0 ? options.timeout_s : welcome_.limits.reply_timeout_s;
         const double patience_s = limit_s + kGrace_s;
         replies_[request_id] = Reply{session_id, "", refs_, heard, {}, patience_s, now_s() + patience_s};
-        transmit(frames);
+        post(frames);
         return request_id;
     }
 
@@ -91,6 +92,7 @@ public:
 
 protected:
     static constexpr double kGrace_s = 10.0;  // the server's own time-out should come first
+    const Error kForgotten = {"connection_lost", "the server no longer knows this connection", "talk again", true};
 
     virtual void sever(const Error& error) = 0;  // close the connection; must call end_all
 
@@ -102,6 +104,7 @@ protected:
         if (!reader.read(body)) return refuse_server(reader.problem());
         const std::string type = body.text_of("type");
         if (!shape::fits_server(body)) return refuse_server("a message '" + type + "' of another shape");
+        if (type != "welcome") ++ledger_.heard;
         if (type == "error") return on_error(body);
         if (type == "edited") return take_edited(body);
         if (type == "welcome" && is_greeting_) take_welcome(body);
@@ -113,10 +116,9 @@ protected:
 
     // The connection is gone: everything open ends, in the next run_later.
     void end_all(const Error& error) {
-        is_welcome_ = is_greeting_ = false;
-        end_asked(error);
-        const auto replies = std::exchange(replies_, {});
-        for (const auto& entry : replies) fail(entry.first, entry.second, error);
+        is_welcome_ = is_greeting_ = is_interrupted_ = false;
+        welcome_.resume.clear();
+        end_open(error);
     }
 
     // What waited too long for the server ends now.
@@ -164,6 +166,7 @@ private:
         if (listener.on_emote && welcome_.can("emotes")) wants.emplace_back("emotes");
         if (listener.on_confirm && welcome_.can("confirm")) wants.emplace_back("confirm");
         if (listener.on_notice && welcome_.can("notices")) wants.emplace_back("notices");
+        if (listener.on_failed && welcome_.can("barks")) wants.emplace_back("barks");
         body.emplace_back("images", std::move(images));
         body.emplace_back("priority", options.priority);
         if (!wants.empty()) body.emplace_back("wants", std::move(wants));
@@ -173,11 +176,31 @@ private:
         if (!options.json_schema.is_nil()) body.emplace_back("json_schema", options.json_schema);
     }
 
+    // What was open ends where the server knows nothing of it any more.
     void take_welcome(const Value& body) {
+        const bool is_new = !is_interrupted_;
         welcome_ = welcome_of(body);
+        if (!welcome_.is_resumed || is_new) {
+            if (!is_new) end_open(kForgotten);
+            ledger_.start_over();
+            ++connections_;
+        }
         is_welcome_ = true;
-        ++connections_;
-        is_greeting_ = false;
+        is_greeting_ = is_interrupted_ = false;
+        if (!is_new && welcome_.is_resumed) send_missed();
+    }
+
+    void send_missed() {
+        std::deque<Frames> missed;
+        if (!ledger_.after(welcome_.heard, missed))
+            return sever({"connection_lost", "too much was said while the line was broken", "connect again", true});
+        for (const Frames& frames : missed) transmit(frames);
+    }
+
+    void end_open(const Error& error) {
+        end_asked(error);
+        const auto replies = std::exchange(replies_, {});
+        for (const auto& entry : replies) fail(entry.first, entry.second, error);
     }
 
     void take_edited(const Value& body) {
@@ -239,7 +262,8 @@ private:
 
     static void end(const std::string& request_id, const std::string& type, const std::string& text,
                     const Listener& listener, const Value& body) {
-        if (type == "failed") return tell(listener.on_failed, Failed{request_id, text, error_of(body)});
+        if (type == "failed")
+            return tell(listener.on_failed, Failed{request_id, text, error_of(body), body.text_of("bark")});
         const auto part = [&](const char* name) { return body.find(name) ? *body.find(name) : Value(Map()); };
         tell(listener.on_finished,
              Finished{request_id, text, body.text_of("finish_reason"), part("usage"), part("timings")});
@@ -273,7 +297,7 @@ private:
     }
 
     void fail(const std::string& request_id, const Reply& reply, const Error& error) {
-        later([listener = reply.listener, failed = Failed{request_id, reply.said, error}] {
+        later([listener = reply.listener, failed = Failed{request_id, reply.said, error, ""}] {
             tell(listener->on_failed, failed);
         });
     }

@@ -28,7 +28,7 @@ namespace NpcBridge
             _wire.Send(Zmtp.Greeting(mechanism));
             byte[] greeting;
             while ((greeting = _reader.TryTake(Zmtp.GreetingBytes)) == null)
-                ReadSome(deadline, isStopped);
+                ReadGreeting(deadline, isStopped);
             var theirs = Zmtp.ReadGreeting(greeting);
             if (theirs != mechanism)
                 throw NpcException.Auth("the server's mechanism is " + theirs + ", the client's " + mechanism,
@@ -44,6 +44,22 @@ namespace NpcBridge
                 _wire.Send(Zmtp.Ready());
             }
             Expect("READY", deadline, isStopped);
+        }
+
+        private void ReadGreeting(double deadline, Func<bool> isStopped)
+        {
+            try
+            {
+                ReadSome(deadline, isStopped);
+            }
+            catch (NpcException error) when (error.IsClosed)
+            {
+                // a server of another mechanism, which it does not say; or one that went away just then
+                throw new NpcException("auth", "the server does not let this client in "
+                    + (_token.Length > 0 ? "with a token" : "without a token"),
+                    _token.Length > 0 ? "it may have been started without one" : "set the token that the server wrote",
+                    true);
+            }
         }
 
         private void ExpectWelcome(double deadline, Func<bool> isStopped)

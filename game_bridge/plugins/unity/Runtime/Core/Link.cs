@@ -5,11 +5,13 @@ using System.Threading.Tasks;
 
 namespace NpcBridge
 {
-    /// <summary>One connection from its greeting to its end, at which everything open in it ends once.</summary>
+    /// <summary>
+    /// One connection from its welcome to its end, at which everything open in it ends once. Its line may break and
+    /// be made anew meanwhile.
+    /// </summary>
     /// <remarks>Open, Serve and End belong to the client's thread; all else may be called from any.</remarks>
-    internal sealed class Link
+    internal sealed partial class Link
     {
-        private const int CloseMs = 300;
         private const double CancelGraceS = 10;
         private const double ReplyGraceS = 5;
         private const double LookEveryS = 0.05;
@@ -17,24 +19,23 @@ namespace NpcBridge
         private readonly object _gate = new object();
         private readonly Dictionary<long, Asking> _asked = new Dictionary<long, Asking>();
         private readonly Dictionary<string, OpenReply> _replies = new Dictionary<string, OpenReply>();
-        private readonly List<byte[]> _frames = new List<byte[]>();
-        private readonly FrameReader _reader = new FrameReader();
-        private readonly byte[] _buffer = new byte[65536];
+        private readonly Ledger _ledger = new Ledger();
         private readonly NpcClientOptions _options;
         private readonly IEventSink _sink;
         private readonly Func<bool> _isClosing;
-        private Wire _wire;
-        private Outbox _outbox;
+        private Line _line;
         private NpcException _lost;
+        private bool _isInterrupted;
         private volatile bool _isEnded;
         private long _lastRef;
-        private double _heard;
         private double _nextPing;
         private double _nextLook;
 
         internal NpcWelcome Welcome { get; private set; }
 
         internal bool IsLost => Volatile.Read(ref _lost) != null;
+
+        private bool IsStopped => IsLost || _isClosing();
 
         internal Link(NpcClientOptions options, IEventSink sink, Func<bool> isClosing)
         {
@@ -43,34 +44,20 @@ namespace NpcBridge
             _isClosing = isClosing;
         }
 
-        /// <summary>Connect, shake hands and say hello. Throws NpcException; End must follow in any case.</summary>
-        internal void Open(double deadline)
-        {
-            Func<bool> isStopped = () => IsLost || _isClosing();
-            _wire = Wire.Connect(_options.Host, _options.Port, deadline, isStopped);
-            new Handshake(_wire, _reader, NpcToken.Find(_options)).Run(deadline, isStopped);
-            _outbox = new Outbox(_wire, Break);
-            _heard = Clock.Now;
-            var hello = new Dictionary<string, object>
-            {
-                { "type", "hello" }, { "protocol", 1 }, { "client", _options.ClientName },
-            };
-            if (_options.WantsEdits)
-                hello["wants"] = new List<object> { "edits" };
-            var asking = Ask(hello, "welcome", deadline - Clock.Now, CancellationToken.None);
-            while (!asking.IsCompleted && !isStopped())
-                Step();
-            if (IsLost || !asking.IsCompleted)
-                throw _lost ?? NpcException.Lost("the client was closed");
-            Greet(new NpcWelcome(asking.GetAwaiter().GetResult()));
-        }
-
         /// <summary>Read until the connection is lost, and say why.</summary>
         internal NpcException Serve()
         {
-            while (!IsLost && !_isClosing())
+            while (!IsStopped)
             {
-                Step();
+                try
+                {
+                    Step();
+                }
+                catch (NpcException error)
+                {
+                    ComeBack(error);
+                    continue;
+                }
                 WaitForGame();
                 BeatAndListen();
             }
@@ -81,9 +68,8 @@ namespace NpcBridge
         internal void End(NpcException error)
         {
             Break(error);
-            _outbox?.Close(CloseMs);
             if (!_isEnded)
-                _wire?.Close();
+                _line?.Close();
             _isEnded = true;
             List<Asking> asked;
             List<OpenReply> replies;
@@ -192,7 +178,11 @@ namespace NpcBridge
             foreach (var picture in pictures ?? new NpcPicture[0])
                 frames.Add(picture.Data);
             CheckPictures(frames);
-            _outbox.Add(Zmtp.Message(frames));
+            var data = Zmtp.Message(frames);
+            if (Welcome?.Resume != null)
+                _ledger.Note(data);
+            if (!_isInterrupted)
+                _line.Add(data);
         }
 
         private void CheckPictures(List<byte[]> frames)
@@ -211,57 +201,41 @@ namespace NpcBridge
                 "make it smaller");
         }
 
-        private void Greet(NpcWelcome welcome)
-        {
-            if (welcome.Protocol != 1)
-                throw new NpcException("version", "the server speaks version " + welcome.Protocol, "this one speaks 1");
-            Welcome = welcome;
-        }
-
+        /// <summary>Throws NpcException (connection_lost) where the line broke; all else ends the connection.</summary>
         private void Step()
         {
             try
             {
-                // frames may have come together with the last bytes of the handshake
-                ReadFrames();
-                var count = _wire.Receive(_buffer);
-                if (count > 0)
-                {
-                    _heard = Clock.Now;
-                    _reader.Append(_buffer, count);
-                    ReadFrames();
-                }
+                _line.Read(Take);
             }
-            catch (NpcException error)
+            catch (NpcException error) when (error.Code != "connection_lost")
             {
                 Break(error);
             }
             EndLate();
         }
 
-        private void ReadFrames()
+        private bool Take(List<byte[]> frames)
         {
-            while (!IsLost && _reader.TryRead(out var frame))
+            var message = ServerMessage.Read(frames);
+            if (message.Type != "welcome")
+                _ledger.Heard++;
+            try
             {
-                if (frame.IsCommand)
-                {
-                    if (frame.CommandName() == "PING")
-                        _outbox.Add(Zmtp.Pong(frame.Body));
-                    continue;
-                }
-                _frames.Add(frame.Body);
-                if (_frames.Count > Zmtp.MaxFrames)
-                    throw NpcException.Protocol("a message of more than " + Zmtp.MaxFrames + " frames");
-                if (frame.HasMore)
-                    continue;
-                var message = ServerMessage.Read(_frames);
-                _frames.Clear();
                 Handle(message);
             }
+            catch (NpcException error)
+            {
+                // of a welcome that does not go on: the line is well, the connection is not
+                Break(error);
+            }
+            return !IsLost;
         }
 
         private void Handle(ServerMessage message)
         {
+            if (message.Type == "welcome")
+                OnWelcome(message);
             if (message.Get("request_id") is string requestId)
                 OnEvent(requestId, message);
             else if (message.Type == "error")
@@ -367,7 +341,7 @@ namespace NpcBridge
 
         private void BeatAndListen()
         {
-            if (Clock.Now - _heard > Welcome.IdleS)
+            if (Clock.Now - _line.Heard > Welcome.IdleS)
                 Break(NpcException.Lost("the server was silent for " + Welcome.IdleS + " s"));
             if (Clock.Now < _nextPing)
                 return;
@@ -381,7 +355,7 @@ namespace NpcBridge
                    && !_isClosing())
             {
                 Thread.Sleep(Wire.SliceMs);
-                _heard = Clock.Now;
+                _line.Heard = Clock.Now;
                 EndLate();
             }
         }

@@ -17,7 +17,7 @@ namespace NpcBridge
     /// <summary>
     /// A game's connection to the NPCs. May be used from several threads; none of its calls waits for the socket.
     /// </summary>
-    public sealed class NpcClient : IDisposable, IEventSink
+    public sealed partial class NpcClient : IDisposable, IEventSink
     {
         private const int DisposeMs = 700;
         private const double ByeS = 0.7;
@@ -35,6 +35,12 @@ namespace NpcBridge
 
         /// <summary>The connection came, was lost, or ended for good; the error says why, or is null.</summary>
         public event Action<NpcConnectionState, NpcException> StateChanged;
+
+        /// <summary>The connection broke and is made anew: what is open goes on, or the state changes.</summary>
+        public event Action<NpcException> Interrupted;
+
+        /// <summary>It goes on, and nothing was lost.</summary>
+        public event Action Resumed;
 
         /// <summary>The world's files were edited; the map is the message. Needs NpcClientOptions.WantsEdits.</summary>
         public event Action<IDictionary<string, object>> Edited;
@@ -79,82 +85,6 @@ namespace NpcBridge
                 cancel.ThrowIfCancellationRequested();
                 throw NpcException.Lost("the server did not come back in time", "try again later");
             }
-        }
-
-        /// <summary>Open a conversation. Throws NpcException: unknown_npc, overloaded, connection_lost.</summary>
-        public async Task<NpcSession> TalkAsync(string npcId, string player = "Traveller",
-            CancellationToken cancel = default(CancellationToken))
-        {
-            var link = Linked();
-            var body = Link.Body("talk", "npc_id", npcId, "player", player);
-            var talking = await Ask(link, body, "talking", cancel).ConfigureAwait(false);
-            return new NpcSession(this, link, talking, player);
-        }
-
-        /// <summary>
-        /// Set variables that prompts use, for one NPC or (null) for the world; a null value takes one away.
-        /// </summary>
-        public async Task SetStateAsync(IDictionary<string, object> values, string npcId = null,
-            CancellationToken cancel = default(CancellationToken))
-        {
-            var body = Link.Body("state", "values", values, "npc_id", npcId);
-            await Ask(Linked(), body, "state_ok", cancel).ConfigureAwait(false);
-        }
-
-        /// <summary>An NPC comes to know a new fact, with words that bring it in; the id for ForgetAsync.</summary>
-        public async Task<string> LearnAsync(string npcId, string text, string source, IList<string> keys = null,
-            CancellationToken cancel = default(CancellationToken))
-        {
-            var body = Link.Body("learn", "npc_id", npcId, "text", text, "source", source, "keys", keys);
-            return (await Ask(Able("learn"), body, "learned", cancel).ConfigureAwait(false)).Text("entry_id");
-        }
-
-        /// <summary>An NPC comes to know an entry of the lore; the id for ForgetAsync.</summary>
-        public async Task<string> LearnEntryAsync(string npcId, string entryId, string source,
-            CancellationToken cancel = default(CancellationToken))
-        {
-            var body = Link.Body("learn", "npc_id", npcId, "entry_id", entryId, "source", source);
-            return (await Ask(Able("learn"), body, "learned", cancel).ConfigureAwait(false)).Text("entry_id");
-        }
-
-        /// <summary>Take back what an NPC has learned.</summary>
-        public async Task ForgetAsync(string npcId, string entryId,
-            CancellationToken cancel = default(CancellationToken))
-        {
-            var body = Link.Body("forget", "npc_id", npcId, "entry_id", entryId);
-            await Ask(Able("learn"), body, "noted", cancel).ConfigureAwait(false);
-        }
-
-        /// <summary>One of the world's events came about; the map holds the NPC's mood and relations now.</summary>
-        public async Task<IDictionary<string, object>> HappenAsync(string worldEvent, string npcId,
-            string player = "Traveller", CancellationToken cancel = default(CancellationToken))
-        {
-            var body = Link.Body("happen", "event", worldEvent, "npc_id", npcId, "player", player);
-            return (await Ask(Able("happen"), body, "felt", cancel).ConfigureAwait(false)).Body;
-        }
-
-        /// <summary>What the server and its model did so far, as the map of the protocol's figures.</summary>
-        public async Task<IDictionary<string, object>> StatsAsync(CancellationToken cancel = default(CancellationToken))
-        {
-            return (await Ask(Able("stats"), Link.Body("stats"), "figures", cancel).ConfigureAwait(false)).Body;
-        }
-
-        /// <summary>A round trip.</summary>
-        public async Task PingAsync(CancellationToken cancel = default(CancellationToken))
-        {
-            await Ask(Linked(), Link.Body("ping"), "pong", cancel).ConfigureAwait(false);
-        }
-
-        /// <summary>The player walks up to an NPC: its next reply is there sooner. Never fails.</summary>
-        public void Approach(string npcId, string player = "Traveller")
-        {
-            Hint("approach", Link.Body("approach", "npc_id", npcId, "player", player));
-        }
-
-        /// <summary>How long a frame took, so that a model on the same machine gives way. Never fails.</summary>
-        public void NoteFrame(double seconds)
-        {
-            Hint("frame", Link.Body("frame", "frame_s", Math.Max(0, Math.Min(3600, seconds))));
         }
 
         /// <summary>Say bye, wait a moment for the goodbye, and close.</summary>
@@ -215,6 +145,14 @@ namespace NpcBridge
         void IEventSink.Log(string line) => Log(line);
 
         void IEventSink.Post(Action action) => Post(action);
+
+        void IEventSink.OnInterrupted(NpcException error) => Post(() => Interrupted?.Invoke(error));
+
+        void IEventSink.OnResumed()
+        {
+            Welcome = _link?.Welcome ?? Welcome;
+            Post(() => Resumed?.Invoke());
+        }
 
         void IEventSink.OnEdited(ServerMessage message)
         {

@@ -16,6 +16,12 @@ namespace NpcBridge
         /// <summary>Whether the same again may work.</summary>
         public bool IsRetryable { get; }
 
+        /// <summary>Whether the address is right and no program listens there.</summary>
+        internal bool IsNobodyThere { get; set; }
+
+        /// <summary>Whether the other side closed the connection.</summary>
+        internal bool IsClosed { get; set; }
+
         public NpcException(string code, string message, string hint = "", bool isRetryable = false)
             : base(message)
         {

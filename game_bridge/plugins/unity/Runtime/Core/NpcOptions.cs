@@ -73,6 +73,13 @@ namespace NpcBridge
         /// </summary>
         public bool CanConfirm { get; set; }
 
+        /// <summary>Add a picture.</summary>
+        public SayOptions With(NpcPicture picture)
+        {
+            Pictures.Add(picture);
+            return this;
+        }
+
         /// <summary>Add a picture, encoded as PNG.</summary>
         public SayOptions WithPng(byte[] data)
         {
@@ -81,9 +88,13 @@ namespace NpcBridge
         }
     }
 
-    /// <summary>An encoded picture; the type is image/png, image/jpeg or image/webp.</summary>
+    /// <summary>
+    /// A picture; the type is image/png, image/jpeg or image/webp, or a raw one, for a server that can raw_images.
+    /// </summary>
     public sealed class NpcPicture
     {
+        private const int RawHead = 12;
+
         public string MediaType { get; }
         public byte[] Data { get; }
 
@@ -91,6 +102,22 @@ namespace NpcBridge
         {
             MediaType = mediaType ?? throw new ArgumentNullException(nameof(mediaType));
             Data = data ?? throw new ArgumentNullException(nameof(data));
+        }
+
+        /// <summary>Pixels as a renderer has them: rows of 3 or 4 bytes a pixel, close to each other.</summary>
+        public static NpcPicture Raw(int width, int height, bool hasAlpha, byte[] pixels, bool isBottomFirst = false)
+        {
+            var stride = width * (hasAlpha ? 4 : 3);
+            if (pixels == null || width < 1 || height < 1 || pixels.Length != (long)stride * height)
+                throw new ArgumentException("the pixels do not fill " + width + " by " + height, nameof(pixels));
+            var data = new byte[RawHead + pixels.Length];
+            var numbers = new[] { width, height, stride };
+            for (var i = 0; i < RawHead; i++)
+                data[i] = (byte)(numbers[i / 4] >> (24 - 8 * (i % 4)));
+            for (var row = 0; row < height; row++)
+                Buffer.BlockCopy(pixels, (isBottomFirst ? height - 1 - row : row) * stride, data,
+                    RawHead + row * stride, stride);
+            return new NpcPicture(hasAlpha ? "image/x-rgba8" : "image/x-rgb8", data);
         }
     }
 
@@ -117,6 +144,13 @@ namespace NpcBridge
         public double IdleS { get; }
         public double ReplyTimeoutS { get; }
 
+        /// <summary>For going on after a break; null where the server keeps nothing. And for how long.</summary>
+        internal string Resume { get; }
+
+        internal double ResumeS { get; }
+        internal bool IsResumed { get; }
+        internal long Heard { get; }
+
         internal NpcWelcome(ServerMessage message)
         {
             Protocol = (int)Clamp(message.Integer("protocol"), 0, int.MaxValue);
@@ -133,6 +167,10 @@ namespace NpcBridge
             HeartbeatS = Number(limits, "heartbeat_s", 2, 0.1, 60);
             IdleS = Number(limits, "idle_s", 15, 1, 600);
             ReplyTimeoutS = Number(limits, "reply_timeout_s", 120, 1, 3600);
+            Resume = message.Get("resume") as string;
+            ResumeS = Number(message.Body, "resume_s", 0, 0, 3600);
+            IsResumed = message.Flag("resumed");
+            Heard = message.Integer("heard");
         }
 
         internal NpcWelcome WithNpcs(Dictionary<string, string> npcs)

@@ -14,6 +14,9 @@ namespace NpcBridge
         /// <summary>All that was said; of a reply that failed, what had come.</summary>
         public string Text { get; }
 
+        /// <summary>What the NPC may say instead, where it failed before a word; may be empty.</summary>
+        public string Bark { get; }
+
         /// <summary>stop, length, cancelled or tool_limit; empty for a reply that failed.</summary>
         public string FinishReason { get; }
 
@@ -28,6 +31,7 @@ namespace NpcBridge
             var isFailed = message.Type == "failed";
             Error = isFailed ? NpcException.Of(message) : null;
             Text = message.Text("text").Length > 0 || !isFailed ? message.Text("text") : said;
+            Bark = message.Text("bark");
             FinishReason = message.Text("finish_reason");
             Usage = message.Map("usage");
             Timings = message.Map("timings");
@@ -103,7 +107,7 @@ namespace NpcBridge
             return end.Text;
         }
 
-        /// <summary>What to ask of the server for this reply: only what somebody listens to.</summary>
+        /// <summary>What to ask of the server for this reply: barks, and what somebody listens to.</summary>
         internal List<object> Wants(SayOptions options, ICollection<string> capabilities)
         {
             var wants = new List<object>();
@@ -113,6 +117,8 @@ namespace NpcBridge
                 wants.Add("confirm");
             if (Noticed != null && capabilities.Contains("notices"))
                 wants.Add("notices");
+            if (capabilities.Contains("barks"))
+                wants.Add("barks");
             return wants;
         }
 

@@ -5,6 +5,25 @@ using System.Threading.Tasks;
 
 namespace NpcBridge
 {
+    /// <summary>A conversation that a connection has open.</summary>
+    public sealed class NpcSessionEntry
+    {
+        public string SessionId { get; }
+        public string NpcId { get; }
+        public string Player { get; }
+
+        /// <summary>Of the reply that is under way; null where none is.</summary>
+        public string RequestId { get; }
+
+        internal NpcSessionEntry(IDictionary<string, object> entry)
+        {
+            SessionId = (string)entry["session_id"];
+            NpcId = (string)entry["npc_id"];
+            Player = (string)entry["player"];
+            RequestId = entry.TryGetValue("request_id", out var id) ? id as string : null;
+        }
+    }
+
     /// <summary>One player talking to one NPC. Belongs to one connection: after a loss, talk again.</summary>
     public sealed class NpcSession
     {

@@ -14,14 +14,16 @@ namespace NpcBridge
         private readonly Queue<byte[]> _queue = new Queue<byte[]>();
         private readonly Wire _wire;
         private readonly Action<NpcException> _onBroken;
+        private readonly Action<NpcException> _onFull;
         private readonly Thread _thread;
         private long _bytes;
         private bool _isClosed;
 
-        internal Outbox(Wire wire, Action<NpcException> onBroken)
+        internal Outbox(Wire wire, Action<NpcException> onBroken, Action<NpcException> onFull)
         {
             _wire = wire;
             _onBroken = onBroken;
+            _onFull = onFull;
             _thread = OwnThread.Start("npc-write", Run);
         }
 
@@ -40,7 +42,7 @@ namespace NpcBridge
                     return;
                 }
             }
-            _onBroken(NpcException.Lost("the server takes no messages: " + MaxMessages + " are waiting"));
+            _onFull(NpcException.Lost("the server takes no messages: " + MaxMessages + " are waiting"));
         }
 
         /// <summary>Take no more, and wait a moment for the thread; the wire must have been told to stop.</summary>

@@ -8,9 +8,11 @@ namespace NpcBridge
         // "name:kind" must come, "name?kind" may; s text, i integer, f number, b boolean, m map, a array, v anything
         private static readonly Dictionary<string, string> Tables = new Dictionary<string, string>
         {
-            { "welcome", "ref?i protocol:i server:s capabilities:a limits:m npcs:a pronunciations?m" },
+            { "welcome", "ref?i protocol:i server:s capabilities:a limits:m npcs:a pronunciations?m "
+                + "resume?s resume_s?f resumed?b heard?i" },
             { "talking", "ref?i session_id:s npc_id:s greeting:s" },
             { "left", "ref?i session_id:s" },
+            { "session_list", "ref?i sessions:a" },
             { "state_ok", "ref?i" },
             { "noted", "ref?i" },
             { "learned", "ref?i entry_id:s" },
@@ -28,11 +30,12 @@ namespace NpcBridge
             { "tool_settled", "request_id:s call_id:s name:s status:s content?v" },
             { "notice", "request_id:s code:s subject:s message:s" },
             { "finished", "request_id:s text:s finish_reason:s usage?m timings?m" },
-            { "failed", "request_id:s code:s message:s hint?s retryable?b text?s" },
+            { "failed", "request_id:s code:s message:s hint?s retryable?b text?s bark?s" },
         };
         private const string LimitsTable = "max_body_bytes?i max_images?i max_image_bytes?i max_sessions?i "
             + "max_requests?i heartbeat_s?f idle_s?f reply_timeout_s?f";
         private const string NpcTable = "npc_id:s name:s";
+        private const string SessionTable = "session_id:s npc_id:s player:s request_id?s";
 
         /// <summary>The map as it came.</summary>
         public Dictionary<string, object> Body { get; }
@@ -56,7 +59,9 @@ namespace NpcBridge
             if (name == "welcome")
                 Check("limits", (Dictionary<string, object>)body["limits"], LimitsTable);
             if (name == "welcome" || name == "edited")
-                CheckNpcs(body);
+                CheckEach(body, "npcs", NpcTable);
+            if (name == "session_list")
+                CheckEach(body, "sessions", SessionTable);
             return new ServerMessage(body);
         }
 
@@ -96,15 +101,15 @@ namespace NpcBridge
             return npcs;
         }
 
-        private static void CheckNpcs(Dictionary<string, object> body)
+        private static void CheckEach(Dictionary<string, object> body, string name, string table)
         {
-            if (!body.TryGetValue("npcs", out var npcs) || npcs == null)
+            if (!body.TryGetValue(name, out var list) || list == null)
                 return;
-            foreach (var item in (List<object>)npcs)
+            foreach (var item in (List<object>)list)
             {
-                if (!(item is Dictionary<string, object> npc))
-                    throw NpcException.Protocol("npcs: an entry is no map");
-                Check("npcs", npc, NpcTable);
+                if (!(item is Dictionary<string, object> entry))
+                    throw NpcException.Protocol(name + ": an entry is no map");
+                Check(name, entry, table);
             }
         }
 

@@ -65,5 +65,9 @@ namespace NpcBridge
         void Log(string line);
 
         void OnEdited(ServerMessage message);
+
+        void OnInterrupted(NpcException error);
+
+        void OnResumed();
     }
 }

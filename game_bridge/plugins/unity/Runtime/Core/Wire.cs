@@ -48,6 +48,7 @@ namespace NpcBridge
                     socket?.Close();
                     error = NpcException.Lost(where + " cannot be reached: " + problem.SocketErrorCode,
                         "is the server running there?");
+                    error.IsNobodyThere = problem.SocketErrorCode == SocketError.ConnectionRefused;
                 }
                 catch (NpcException problem)
                 {
@@ -69,7 +70,7 @@ namespace NpcBridge
                     return 0;
                 var count = _socket.Receive(buffer, 0, buffer.Length, SocketFlags.None);
                 if (count == 0)
-                    throw NpcException.Lost("the server closed the connection");
+                    throw Closed("the server closed the connection");
                 return count;
             }
             catch (SocketException problem) when (problem.SocketErrorCode == SocketError.WouldBlock)
@@ -78,7 +79,7 @@ namespace NpcBridge
             }
             catch (SocketException problem)
             {
-                throw NpcException.Lost("the connection broke: " + problem.SocketErrorCode);
+                throw Closed("the connection broke: " + problem.SocketErrorCode);
             }
         }
 
@@ -110,7 +111,18 @@ namespace NpcBridge
             {
                 // the other side was faster
             }
+            catch (ObjectDisposedException)
+            {
+                // closed before
+            }
             _socket.Close();
+        }
+
+        private static NpcException Closed(string message)
+        {
+            var error = NpcException.Lost(message);
+            error.IsClosed = true;
+            return error;
         }
 
         private int SendSome(byte[] data, int from)

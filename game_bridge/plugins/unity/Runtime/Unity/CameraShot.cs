@@ -2,13 +2,16 @@ using UnityEngine;
 
 namespace NpcBridge.Unity
 {
-    /// <summary>What a camera sees, as a small PNG. For the main thread.</summary>
+    /// <summary>What a camera sees, as a small picture. For the main thread.</summary>
     public static class CameraShot
     {
         private const int Depth = 24;
 
-        /// <summary>Render one picture whose longer side has this many pixels.</summary>
-        public static byte[] Take(Camera view, int longest = 768)
+        /// <summary>
+        /// Render one picture whose longer side has this many pixels; raw spares the frame the work of encoding it,
+        /// for a server that can raw_images.
+        /// </summary>
+        public static NpcPicture Take(Camera view, bool isRaw, int longest = 768)
         {
             var scale = longest / (float)Mathf.Max(view.pixelWidth, view.pixelHeight, 1);
             var width = Mathf.Max(1, Mathf.RoundToInt(view.pixelWidth * scale));
@@ -23,8 +26,10 @@ namespace NpcBridge.Unity
                 view.Render();
                 RenderTexture.active = target;
                 picture.ReadPixels(new Rect(0, 0, width, height), 0, 0);
-                picture.Apply();
-                return picture.EncodeToPNG();
+                if (!isRaw)
+                    return new NpcPicture("image/png", picture.EncodeToPNG());
+                // a texture's rows begin at the bottom
+                return NpcPicture.Raw(width, height, false, picture.GetRawTextureData(), true);
             }
             finally
             {

@@ -19,6 +19,7 @@ namespace NpcBridge.Unity
         [SerializeField] private NpcTextEvent sentenceFinished = new NpcTextEvent();
         [SerializeField] private NpcTextEvent responseFinished = new NpcTextEvent();
         [SerializeField] private NpcTextEvent responseFailed = new NpcTextEvent();
+        [SerializeField] private NpcTextEvent barked = new NpcTextEvent();
         [SerializeField] private NpcToolEvent toolCalled = new NpcToolEvent();
 
         private NpcSession _session;
@@ -39,6 +40,9 @@ namespace NpcBridge.Unity
 
         /// <summary>The reply ended badly; the error with its code.</summary>
         public NpcTextEvent ResponseFailed => responseFailed;
+
+        /// <summary>What the NPC may say instead of a reply that failed; comes before ResponseFailed.</summary>
+        public NpcTextEvent Barked => barked;
 
         /// <summary>The NPC wants something done: Accept or Refuse the call.</summary>
         public NpcToolEvent ToolCalled => toolCalled;
@@ -71,7 +75,9 @@ namespace NpcBridge.Unity
         /// <summary>The player and what the camera sees. Needs a server that takes pictures.</summary>
         public void AskAboutView(string text, Camera view)
         {
-            Ask(text, new SayOptions().WithPng(CameraShot.Take(view)));
+            var welcome = world != null ? world.Client?.Welcome : null;
+            var isRaw = welcome != null && welcome.Capabilities.Contains("raw_images");
+            Ask(text, new SayOptions().With(CameraShot.Take(view, isRaw)));
         }
 
         /// <summary>Stop speaking; the reply ends with what was said.</summary>
@@ -135,6 +141,8 @@ namespace NpcBridge.Unity
         {
             if (end.Error != null)
             {
+                if (end.Bark.Length > 0)
+                    barked.Invoke(end.Bark);
                 Fail(end.Error.ToString());
                 return;
             }

@@ -121,6 +121,9 @@ void UNpcComponent::Ask(const FString& Text)
             Self->OnResponseFinished.Broadcast(ToUnreal(Finished.text), ToUnreal(Finished.finish_reason));
     };
     Listener.on_failed = [Weak](const npc::Failed& Failed) {
+        UNpcComponent* Barking = Weak.Get();
+        if (Barking && !Failed.bark.empty()) Barking->OnBark.Broadcast(ToUnreal(Failed.bark));
+        // what hears the bark may destroy the component
         if (UNpcComponent* Self = Weak.Get())
             Self->OnResponseFailed.Broadcast(ToUnreal(Failed.error.code), ToUnreal(Failed.error.message),
                                              Failed.error.is_retryable);

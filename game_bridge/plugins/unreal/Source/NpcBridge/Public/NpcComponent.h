@@ -54,6 +54,10 @@ public:
     UPROPERTY(BlueprintAssignable, Category = "NPC")
     FNpcFinished OnResponseFinished;
 
+    // What the NPC may say instead, where the model failed before a word; comes before OnResponseFailed.
+    UPROPERTY(BlueprintAssignable, Category = "NPC")
+    FNpcText OnBark;
+
     UPROPERTY(BlueprintAssignable, Category = "NPC")
     FNpcFailed OnResponseFailed;
 
