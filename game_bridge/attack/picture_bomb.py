@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from collections.abc import Iterator
 
 from PIL import Image
 
-from game_bridge.attack.picture_seed import png_chunk
+from game_bridge.attack.picture_png import png_bombs
 from npc_sdk.messages import ImagePart
 
 PNG, JPEG, WEBP = "image/png", "image/jpeg", "image/webp"
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_UNPACKED = 256 * 2**20
 _FRAMES = 10_000
-_4K = (4_096, 2_176)
 _QHD = (2_560, 1_600)
 _FOREIGN = ("GIF", "TIFF", "BMP", "ICO", "PPM", "TGA", "PCX", "JPEG2000")
 
 
 def bombs() -> Iterator[tuple[str, ImagePart]]:
     """Each with its name."""
-    yield from _png_bombs()
+    yield from png_bombs()
     yield from _jpeg_bombs()
     yield from _webp_bombs()
     yield from _raw_bombs()
@@ -35,28 +31,6 @@ def bombs() -> Iterator[tuple[str, ImagePart]]:
     )
     yield "Photoshop as PNG", ImagePart(PNG, b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 30_000, 30_000, 8, 3))
     yield "EPS as JPEG", ImagePart(JPEG, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
-
-
-def _png_bombs() -> Iterator[tuple[str, ImagePart]]:
-    blank = _deflated(_UNPACKED)
-    row = _deflated(64 * (1 + 3 * 64))
-    yield "PNG of 2^31 pixels a side", ImagePart(PNG, _png(_head(2**31 - 1, 2**31 - 1), row))
-    yield "PNG of 169 million pixels", ImagePart(PNG, _png(_head(13_000, 13_000, colour=0), _deflated(169_013_000)))
-    yield "PNG that unpacks to 256 MB", ImagePart(PNG, _png(_head(64, 64), blank))
-    yield "PNG of a 4K screen and a row", ImagePart(PNG, _png(_head(*_4K), row))
-    yield "PNG of a blank 4K screen", ImagePart(PNG, _png(_head(*_4K, colour=6), _deflated(_4K[1] * (4 * _4K[0] + 1))))
-    yield "PNG of a blank 4K screen, the end wrong", ImagePart(PNG, _png(_head(*_4K, colour=6), _wrong_end()))
-    yield "PNG of a laced 4K screen", ImagePart(PNG, _png(_head(*_4K, colour=6, lacing=1), blank))
-    for kind, start in ((b"zTXt", b"t\0\0"), (b"iTXt", b"t\0\1\0\0\0"), (b"iCCP", b"p\0\0")):
-        extra = png_chunk(kind, start + blank)
-        yield f"PNG with a large {kind.decode()}", ImagePart(PNG, _png(_head(64, 64), row, extra))
-    empty = png_chunk(b"tEXt", b"k\0v") * 200_000
-    yield "PNG of 200,000 chunks", ImagePart(PNG, _png(_head(64, 64), row, empty))
-    control = png_chunk(b"acTL", struct.pack(">II", _FRAMES, 0))
-    frames = b"".join(
-        png_chunk(b"fcTL", struct.pack(">IIIIIHHBB", n, 64, 64, 0, 0, 1, 1, 0, 0)) for n in range(_FRAMES)
-    )
-    yield "PNG of 10,000 frames", ImagePart(PNG, _png(_head(64, 64), row, control + frames))
 
 
 def _jpeg_bombs() -> Iterator[tuple[str, ImagePart]]:
@@ -115,27 +89,6 @@ def _grain(size: tuple[int, int]) -> Image.Image:
     """Noise takes a decoder the longest."""
     grain = Image.effect_noise(size, 60)
     return Image.merge("RGB", (grain, grain.rotate(180), grain.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
-
-
-def _head(width: int, height: int, colour: int = 2, lacing: int = 0) -> bytes:
-    return png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, lacing))
-
-
-def _png(head: bytes, packed: bytes, extra: bytes = b"") -> bytes:
-    return _SIGNATURE + head + extra + png_chunk(b"IDAT", packed) + png_chunk(b"IEND", b"")
-
-
-def _wrong_end() -> bytes:
-    """All rows but the last are sound, so that the fault is found as late as can be."""
-    packer = zlib.compressobj(9)
-    packed = packer.compress(bytes((_4K[1] - 1) * (4 * _4K[0] + 1))) + packer.flush(zlib.Z_FULL_FLUSH)
-    return packed + b"\xff" * 100
-
-
-def _deflated(zeros: int) -> bytes:
-    packer, block = zlib.compressobj(9), bytes(2**20)
-    packed = [packer.compress(block) for _ in range(zeros // 2**20)]
-    return b"".join([*packed, packer.compress(bytes(zeros % 2**20)), packer.flush()])
 
 
 def _riff(body: bytes) -> bytes:

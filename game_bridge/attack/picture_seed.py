@@ -24,6 +24,8 @@ _KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("PNG", "RGB", {}),
     ("PNG", "RGBA", {}),
     ("PNG", "P", {"transparency": 0}),
+    ("PNG", "P", {"transparency": bytes(range(200))}),
+    ("PNG", "RGB", {"transparency": (1, 2, 3)}),
     ("PNG", "L", {}),
     ("PNG", "1", {}),
     ("PNG", "I;16", {}),
@@ -35,6 +37,7 @@ _KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("WEBP", "RGBA", {"quality": 70, "method": 0}),
     ("WEBP", "RGBA", {"lossless": True, "method": 0, "quality": 0}),
 )
+_STRETCHED, _SHUFFLED = 0.1, 0.3  # the shares of those broken at their chunks; all others are at their bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,10 @@ def broken(rng: random.Random, seeds: Sequence[Seed]) -> ImagePart:
     """One of the pictures with something wrong, now and then under another format's name."""
     seed = rng.choice(seeds)
     others = [other.data for other in rng.sample(seeds, 2)]
-    data = _shuffled(rng, seed) if rng.random() < 0.3 else mutated(rng, seed.data, others)
+    share = rng.random()
+    if share < _STRETCHED and seed.media_type == "image/png":
+        return ImagePart(seed.media_type, _stretched(rng, seed))
+    data = _shuffled(rng, seed) if share < _SHUFFLED else mutated(rng, seed.data, others)
     if seed.media_type == "image/png" and rng.random() < 0.5:
         data = _with_checksums(data)
     media_type = rng.choice(seeds).media_type if rng.random() < 0.05 else seed.media_type
@@ -90,6 +96,16 @@ def _shuffled(rng: random.Random, seed: Seed) -> bytes:
                 del chunks[first]
         if not chunks:
             return b""
+    return b"".join(chunks)
+
+
+def _stretched(rng: random.Random, seed: Seed) -> bytes:
+    """A PNG of which one chunk is sound and of another length."""
+    chunks = list(seed.chunks)
+    at = rng.randrange(1, len(chunks))
+    body = chunks[at][8:-4]
+    longer = body * rng.randint(1, 3) + rng.randbytes(rng.choice((1, 3, 256)))
+    chunks[at] = png_chunk(chunks[at][4:8], rng.choice((longer, body[: rng.randint(0, len(body))])))
     return b"".join(chunks)
 
 

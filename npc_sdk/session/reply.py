@@ -101,7 +101,9 @@ class Reply:
         Mutates: ask. Raises: RequestError, Overloaded, ReplyTimeout.
         """
         words, info = self.ask.words, self._scene.engine.info
-        sight = self._sight = asyncio.ensure_future(EYE.look(words.images, max_px=info.image_px))
+        session_id = self.ask.run_id.removesuffix(f"/{self.ask.request_id}")
+        look = EYE.look(words.images, max_px=info.image_px, asker=session_id)
+        sight = self._sight = asyncio.ensure_future(look)
         try:
             await asyncio.wait([sight], timeout=max(0.0, self._runs.deadline_s - now_s()))
         finally:

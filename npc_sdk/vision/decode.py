@@ -7,7 +7,8 @@ up that a camera noted is not looked at: screenshots have none.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -40,7 +41,8 @@ def decode(part: ImagePart, *, max_px: int) -> Picture:
     else:
         known = ", ".join((*FORMATS, *CHANNELS))
         raise RequestError(f"the type {part.media_type!r} is not known", hint=f"known are {known}")
-    return _small(image, max_px)
+    with _told_as_broken():
+        return _small(image, max_px)
 
 
 def _raw(part: ImagePart) -> Image.Image:
@@ -52,18 +54,25 @@ def _raw(part: ImagePart) -> Image.Image:
 
 
 def _opened(media_type: str, plain: PlainFile, max_px: int) -> Image.Image:
-    """Raises: RequestError for whatever Pillow raises, which tells of broken files in many ways."""
-    try:
+    """Raises: RequestError."""
+    with _told_as_broken():
         image = _OPEN[media_type](io.BytesIO(plain.data))
         is_as_said = image.size == (plain.width, plain.height)
         if is_as_said:
             image.draft(None, _fitted(image.size, round(_COARSE * max_px)))
             image.load()
-    except Exception as exc:
-        raise broken(f"it cannot be decoded: {str(exc) or type(exc).__name__}") from exc
     if not is_as_said:
         raise broken(f"it says {plain.width} × {plain.height} and is {image.size}")
     return image
+
+
+@contextmanager
+def _told_as_broken() -> Iterator[None]:
+    """Raises: RequestError for whatever Pillow raises, which tells of broken files in many ways, and in many places."""
+    try:
+        yield
+    except Exception as exc:
+        raise broken(f"it cannot be decoded: {str(exc) or type(exc).__name__}") from exc
 
 
 def _small(image: Image.Image, max_px: int) -> Picture:

@@ -1,38 +1,58 @@
 """Pictures decoded off the loop: one at a time, so that their memory is that of one, and few may wait.
 
-Knows no session. One for the process, EYE, since its limits are the process's. Called by session/reply.py.
+Those who ask take turns, a picture each. Knows no session. One for the process, EYE, since its limits are the
+process's. Called by session/reply.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from npc_sdk.errors import Overloaded, RequestError
 from npc_sdk.messages import ImagePart
 from npc_sdk.vision.picture import Picture
+from npc_sdk.vision.turns import Turns
 
-MAX_WAITING = 16
+MAX_WAITING = 64
 MAX_PICTURES = 16  # with one say; the bridge takes fewer
+TURN_TIMEOUT_S = 30.0
 TIMEOUT_S = 10.0
 USUAL_PX = 1_024  # where a model does not say what it needs
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """A picture in the line. begun is cancelled where nobody waits for it any more, and done once its turn has come."""
+
+    part: ImagePart = field(repr=False)
+    max_px: int
+    begun: Future[None] = field(default_factory=Future)
+    seen: Future[Picture] = field(default_factory=Future)
+
 
 class Eye:
-    """Safe to use from any loop. Units: timeout_s for one picture, waiting for its turn included."""
+    """Safe to use from any loop. Units: turn_timeout_s until a picture's turn comes, timeout_s from then on."""
 
-    def __init__(self, *, max_waiting: int = MAX_WAITING, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, *, max_waiting: int = MAX_WAITING, turn_timeout_s: float = TURN_TIMEOUT_S, timeout_s: float = TIMEOUT_S
+    ) -> None:
         self._max_waiting = max_waiting
+        self._turn_timeout_s = turn_timeout_s
         self._timeout_s = timeout_s
-        self._room = threading.BoundedSemaphore(max_waiting)
+        self._turns: Turns[_Waiting] = Turns(max_waiting)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="npc-eye")
 
-    async def look(self, parts: Sequence[ImagePart], *, max_px: int) -> tuple[ImagePart, ...]:
+    async def look(self, parts: Sequence[ImagePart], *, max_px: int, asker: str) -> tuple[ImagePart, ...]:
         """The pictures as raw RGB, their longer side at most max_px, or USUAL_PX where that is 0.
 
-        Cancelled, it returns at once; a picture that is being decoded is finished and thrown away.
+        Where several wait, each asker has one picture decoded in turn. Cancelled, it returns at once and its place is
+        free; a picture that is being decoded is finished and thrown away.
         Raises: RequestError that names the picture, Overloaded.
         """
         if len(parts) > MAX_PICTURES:
@@ -40,31 +60,52 @@ class Eye:
         seen = []
         for index, part in enumerate(parts):
             try:
-                seen.append((await self._decode(part, max_px or USUAL_PX)).part())
+                seen.append((await self._decode(_Waiting(part, max_px or USUAL_PX), asker)).part())
             except RequestError as exc:
                 raise RequestError(f"images[{index}]: {exc.message}", hint=exc.hint) from exc
         return tuple(seen)
 
     def close(self) -> None:
-        """Lets the thread end."""
+        """Lets the thread end. Who still waits is cancelled."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        while (waiting := self._turns.take()) is not None:
+            waiting.begun.cancel()
 
-    async def _decode(self, part: ImagePart, max_px: int) -> Picture:
+    async def _decode(self, waiting: _Waiting, asker: str) -> Picture:
         """Raises: RequestError, Overloaded."""
-        if not self._room.acquire(blocking=False):
+        if not self._turns.put(asker, waiting):
             raise Overloaded(f"images: {self._max_waiting} pictures wait already", hint="send this one a little later")
-        work = self._pool.submit(_decoded, part, max_px)
-        work.add_done_callback(self._leave)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await asyncio.wrap_future(work)
-        except TimeoutError:
-            raise Overloaded(
-                f"images: a picture was not decoded within {self._timeout_s:g} s", hint="send a smaller one"
-            ) from None
+            self._pool.submit(self._take_turn)
+            late = f"images: a picture's turn did not come within {self._turn_timeout_s:g} s"
+            await _within(self._turn_timeout_s, waiting.begun, Overloaded(late, hint="send it a little later"))
+        finally:
+            self._turns.drop(asker, waiting)
+        late = f"images: a picture was not decoded within {self._timeout_s:g} s"
+        return await _within(self._timeout_s, waiting.seen, Overloaded(late, hint="send a smaller one"))
 
-    def _leave(self, _work: Future[Picture]) -> None:
-        self._room.release()
+    def _take_turn(self) -> None:
+        """On the thread, as often as there were pictures; those that were given up have left the line."""
+        waiting = self._turns.take()
+        if waiting is None or not waiting.begun.set_running_or_notify_cancel():
+            return
+        waiting.seen.set_running_or_notify_cancel()  # from here on nobody can cancel it
+        waiting.begun.set_result(None)
+        try:
+            picture = _decoded(waiting.part, waiting.max_px)
+        except BaseException as exc:
+            waiting.seen.set_exception(exc)
+        else:
+            waiting.seen.set_result(picture)
+
+
+async def _within(timeout_s: float, work: Future[T], late: Overloaded) -> T:
+    """What came of it. Too late or cancelled, work that has not begun never will."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await asyncio.wrap_future(work)
+    except TimeoutError:
+        raise late from None
 
 
 def _decoded(part: ImagePart, max_px: int) -> Picture:

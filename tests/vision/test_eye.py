@@ -44,7 +44,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
 async def test_pictures_come_back_small_and_raw_in_their_order() -> None:
     eye = Eye()
-    seen = await eye.look([PART, part("JPEG", corners(100, 200))], max_px=50)
+    seen = await eye.look([PART, part("JPEG", corners(100, 200))], max_px=50, asker="mara")
     assert [one.media_type for one in seen] == ["image/x-rgb8"] * 2
     assert [one.data[:12].hex(" ", 4) for one in seen] == ["00000032 00000019 00000096", "00000019 00000032 0000004b"]
     eye.close()
@@ -52,7 +52,7 @@ async def test_pictures_come_back_small_and_raw_in_their_order() -> None:
 
 async def test_a_model_that_does_not_say_gets_the_usual_size() -> None:
     eye = Eye()
-    (seen,) = await eye.look([part("PNG", corners(2 * USUAL_PX, 10))], max_px=0)
+    (seen,) = await eye.look([part("PNG", corners(2 * USUAL_PX, 10))], max_px=0, asker="mara")
     assert int.from_bytes(seen.data[:4], "big") == USUAL_PX
     eye.close()
 
@@ -60,15 +60,15 @@ async def test_a_model_that_does_not_say_gets_the_usual_size() -> None:
 async def test_a_refusal_names_the_picture() -> None:
     eye = Eye()
     with pytest.raises(RequestError, match=r"^images\[1\]: sent as image/png but is no PNG"):
-        await eye.look([PART, ImagePart("image/png", b"x")], max_px=50)
+        await eye.look([PART, ImagePart("image/png", b"x")], max_px=50, asker="mara")
     with pytest.raises(RequestError, match="17 pictures at once"):
-        await eye.look([PART] * (MAX_PICTURES + 1), max_px=50)
+        await eye.look([PART] * (MAX_PICTURES + 1), max_px=50, asker="mara")
     eye.close()
 
 
 async def test_the_loop_goes_on_and_one_thread_decodes_them_all(gate: Gate) -> None:
     eye = Eye(timeout_s=60)
-    looks = [asyncio.ensure_future(eye.look([PART], max_px=50)) for _ in range(3)]
+    looks = [asyncio.ensure_future(eye.look([PART], max_px=50, asker="mara")) for _ in range(3)]
     while not gate.begun.is_set():
         await asyncio.sleep(0)
     gate.opened.set()
@@ -79,36 +79,129 @@ async def test_the_loop_goes_on_and_one_thread_decodes_them_all(gate: Gate) -> N
     eye.close()
 
 
+async def begun(gate: Gate, eye: Eye, asker: str = "first") -> asyncio.Future[tuple[ImagePart, ...]]:
+    """One look whose picture is being decoded, so that all others wait."""
+    look = asyncio.ensure_future(eye.look([PART], max_px=50, asker=asker))
+    while not gate.begun.is_set():
+        await asyncio.sleep(0)
+    return look
+
+
 async def test_more_than_may_wait_are_overloaded_and_room_comes_back(gate: Gate) -> None:
     eye = Eye(max_waiting=2, timeout_s=60)
-    looks = [asyncio.ensure_future(eye.look([PART], max_px=50)) for _ in range(2)]
+    first = await begun(gate, eye)
+    looks = [asyncio.ensure_future(eye.look([PART], max_px=50, asker="mara")) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(Overloaded, match="2 pictures wait already"):
-        await eye.look([PART], max_px=50)
+        await eye.look([PART], max_px=50, asker="mara")
     gate.opened.set()
-    await asyncio.gather(*looks)
-    assert await eye.look([PART], max_px=50)
+    await asyncio.gather(first, *looks)
+    assert await eye.look([PART], max_px=50, asker="mara")
     eye.close()
 
 
 async def test_a_picture_that_takes_too_long_is_given_up(gate: Gate) -> None:
     eye = Eye(timeout_s=0.01)
     with pytest.raises(Overloaded, match=r"not decoded within 0\.01 s"):
-        await eye.look([PART], max_px=50)
+        await eye.look([PART], max_px=50, asker="mara")
     gate.opened.set()
     eye.close()
 
 
-async def test_a_cancelled_look_ends_at_once_and_gives_its_room_back(gate: Gate) -> None:
-    eye = Eye(max_waiting=2, timeout_s=60)
-    looks = [asyncio.ensure_future(eye.look([PART], max_px=50)) for _ in range(2)]
-    while not gate.begun.is_set():
+async def test_who_waits_for_a_turn_too_long_is_given_up_and_leaves_the_line(gate: Gate) -> None:
+    eye = Eye(max_waiting=1, turn_timeout_s=0.01, timeout_s=60)
+    first = await begun(gate, eye)
+    for _ in range(2):
+        with pytest.raises(Overloaded, match=r"turn did not come within 0\.01 s"):
+            await eye.look([PART], max_px=50, asker="mara")
+    gate.opened.set()
+    await first
+    assert len(gate.threads) == 1, "what was given up was never decoded"
+    eye.close()
+
+
+async def test_the_time_in_the_line_is_none_of_the_decoding(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float | None] = []
+    timeout = asyncio.timeout
+
+    def noted(delay: float | None) -> asyncio.Timeout:
+        limits.append(delay)
+        return timeout(delay)
+
+    monkeypatch.setattr(asyncio, "timeout", noted)
+    eye = Eye(turn_timeout_s=60, timeout_s=90)
+    first = await begun(gate, eye)
+    look = asyncio.ensure_future(eye.look([PART], max_px=50, asker="mara"))
+    while limits.count(60) < 2:
         await asyncio.sleep(0)
-    for look in looks:
-        look.cancel()
-    await asyncio.wait(looks)
-    assert all(look.cancelled() for look in looks)
+    assert limits.count(90) <= 1, "the second has no limit for its decoding while it waits"
     gate.opened.set()
-    assert await eye.look([PART], max_px=50)
-    assert len(gate.threads) == 2, "the one that waited was never begun"
+    await asyncio.gather(first, look)
+    assert limits.count(90) == 2
     eye.close()
+
+
+async def test_each_asker_has_one_picture_in_turn(monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+    order: list[int] = []
+    eye = Eye(timeout_s=60)
+    first = await begun(gate, eye)
+
+    def noted(_part: ImagePart, max_px: int) -> Picture:
+        order.append(max_px)
+        return Picture(1, 1, b"rgb")
+
+    monkeypatch.setattr(eye_module, "_decoded", noted)
+    greedy = [asyncio.ensure_future(eye.look([PART], max_px=10 + place, asker="greedy")) for place in range(4)]
+    await asyncio.sleep(0)
+    other = [asyncio.ensure_future(eye.look([PART], max_px=20 + place, asker="other")) for place in range(2)]
+    await asyncio.sleep(0)
+    gate.opened.set()
+    await asyncio.gather(first, *greedy, *other)
+    assert order == [10, 20, 11, 21, 12, 13]
+    eye.close()
+
+
+async def test_sixteen_looks_of_one_asker_keep_nobody_else_out(gate: Gate) -> None:
+    eye = Eye(timeout_s=60)
+    first = await begun(gate, eye)
+    greedy = [asyncio.ensure_future(eye.look([PART] * 4, max_px=50, asker="greedy")) for _ in range(16)]
+    await asyncio.sleep(0)
+    other = asyncio.ensure_future(eye.look([PART], max_px=50, asker="other"))
+    await asyncio.sleep(0)
+    gate.opened.set()
+    assert await other
+    assert not all(look.done() for look in greedy)
+    for look in greedy:
+        look.cancel()
+    await asyncio.gather(first, *greedy, return_exceptions=True)
+    eye.close()
+
+
+async def test_a_cancelled_look_ends_at_once_and_gives_its_place_back(gate: Gate) -> None:
+    eye = Eye(max_waiting=1, timeout_s=60)
+    first = await begun(gate, eye)
+    for _ in range(3):
+        look = asyncio.ensure_future(eye.look([PART], max_px=50, asker="mara"))
+        await asyncio.sleep(0)
+        look.cancel()
+        await asyncio.wait([look])
+        assert look.cancelled(), "and not overloaded by those before"
+    first.cancel()
+    await asyncio.wait([first])
+    assert first.cancelled()
+    gate.opened.set()
+    assert await eye.look([PART], max_px=50, asker="mara")
+    assert len(gate.threads) == 2, "those that waited were never begun"
+    eye.close()
+
+
+async def test_a_closed_eye_lets_nobody_wait(gate: Gate) -> None:
+    eye = Eye()
+    first = await begun(gate, eye)
+    look = asyncio.ensure_future(eye.look([PART], max_px=50, asker="mara"))
+    await asyncio.sleep(0)
+    eye.close()
+    await asyncio.wait([look])
+    assert look.cancelled()
+    gate.opened.set()
+    await first

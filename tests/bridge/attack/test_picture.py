@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 import pytest
 
 from game_bridge.attack import picture
 from game_bridge.attack.child import found_by
+from game_bridge.attack.picture_png import png_bombs
 from npc_sdk.messages import ImagePart
 from npc_sdk.vision import decode as decode_module
+from npc_sdk.vision import png as png_module
 
 
 def nobody(_told: str) -> None:
@@ -34,6 +37,17 @@ def test_a_fault_of_the_decoder_is_seen(monkeypatch: pytest.MonkeyPatch) -> None
     part = ImagePart("image/png", b"x")
     picture.show(tally, "a picture", part)
     assert tally.untyped == ["a picture: ZeroDivisionError: a bug"]
+
+
+def test_a_transparency_that_nobody_checks_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png_module, "_check_colours", lambda *_: None)
+    monkeypatch.setattr(decode_module, "_told_as_broken", nullcontext)
+    tally = picture.Tally()
+    for name, part in png_bombs():
+        if name.endswith("257 of transparency"):
+            picture.show(tally, name, part)
+    assert tally.shown > 0
+    assert any("ValueError" in told for told in tally.untyped)
 
 
 def test_a_process_that_dies_is_seen() -> None:
