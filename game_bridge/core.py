@@ -15,6 +15,7 @@ from game_bridge import message as wire
 from game_bridge import protocol
 from game_bridge.ledger import Ledger
 from npc_sdk.errors import (
+    BridgeError,
     ConnectionLost,
     DuplicateRequest,
     NpcError,
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 # What a say may ask of a server that can do it.
 _CAPABILITIES = {"start_by_s": "start_by", "tool_choice": "tool_choice", "json_schema": "structured"}
 
-_KEPT_MESSAGES = 256
+_KEPT_MESSAGES = 1_024
 
 Settled: TypeAlias = wire.AnswerMessage | NpcError
 
@@ -77,7 +78,7 @@ class ClientCore:
         self.resume_s = 0.0
         self.ledger = Ledger(_KEPT_MESSAGES)
         self._server_heard = 0
-        self.lost: NpcError | None = None
+        self.lost: BridgeError | None = None
         self._refs = itertools.count(1)
         self._awaited: set[int] = set()
         self._replies: dict[str, _OpenReply] = {}
@@ -212,7 +213,7 @@ class ClientCore:
             return self._on_event(protocol.to_event(message))
         return self._answer(message)
 
-    def lose(self, error: NpcError) -> list[Happening]:
+    def lose(self, error: BridgeError) -> list[Happening]:
         """The connection is gone: everything open ends now. Once only; later calls find nothing open."""
         if self.lost is None:
             self.lost = error
@@ -245,7 +246,8 @@ class ClientCore:
         self.is_welcome = True
         self.key, self.resume_s = message.resume or "", message.resume_s or 0.0
         self._server_heard = message.heard or 0
-        self.limits = message.limits
+        self.limits = limits = message.limits
+        self.ledger.max_bytes = 2 * (limits.max_body_bytes + limits.max_images * limits.max_image_bytes)
         self.capabilities = message.capabilities
         self.npcs = {npc.npc_id: npc.name for npc in message.npcs}
         self.pronunciations = dict(message.pronunciations or {})

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import zmq
 import zmq.asyncio
 
 from game_bridge.credential import Credential, show
-from npc_sdk.errors import AuthenticationFailed, BridgeError, ConnectionLost, NpcError
+from npc_sdk.errors import AuthenticationFailed, BridgeError, ConnectionLost
 
 _MAX_FRAME_BYTES = 16 * 2**20
 _EVENTS = (
@@ -41,7 +42,8 @@ class Dealer:
         self._on_frames = on_frames
         self._hang_ups = 0
         self._let_in = asyncio.Event()
-        self._lost: NpcError | None = None
+        self._over = asyncio.Event()
+        self._lost: BridgeError | None = None
         self._context = zmq.asyncio.Context()
         self._socket = self._connect()
 
@@ -69,12 +71,14 @@ class Dealer:
         error = await self._read()
         self.is_open = False
         self.give_up(error)
-        return error
+        assert self._lost is not None
+        return self._lost
 
-    def give_up(self, error: NpcError) -> None:
+    def give_up(self, error: BridgeError) -> None:
         """Whoever waits to come in waits no longer, and nothing more is read."""
         self._lost = self._lost or error
         self._let_in.set()
+        self._over.set()
 
     def close(self) -> None:
         """Can be repeated."""
@@ -86,15 +90,25 @@ class Dealer:
         poller = zmq.asyncio.Poller()
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._monitor, zmq.POLLIN)
+        over = asyncio.ensure_future(self._over.wait())
+        polled: asyncio.Future[list[tuple[Any, int]]] | None = None
         try:
             while self._lost is None:
-                ready = dict(await poller.poll())
+                polled = asyncio.ensure_future(poller.poll())
+                await asyncio.wait({polled, over}, return_when=asyncio.FIRST_COMPLETED)
+                if not polled.done():
+                    break
+                ready = dict(polled.result())
                 await self._read_all()
                 lost = await self._look() if self._monitor in ready else None
                 if lost is not None:
                     return lost
         except (zmq.ZMQError, RuntimeError) as exc:
             return ConnectionLost(f"The socket failed: {exc}", hint="connect again")
+        finally:
+            over.cancel()
+            if polled is not None:
+                polled.cancel()
         return ConnectionLost("The client stopped reading", hint="connect again")
 
     async def _read_all(self) -> None:
@@ -163,7 +177,7 @@ async def is_listening(address: str) -> bool:
             if parts.scheme == "tcp":
                 _, writer = await asyncio.open_connection(parts.hostname, parts.port)
             elif parts.scheme == "ipc":
-                _, writer = await asyncio.open_unix_connection(address.removeprefix("ipc://"))
+                _, writer = await asyncio.open_unix_connection(address.removeprefix("ipc://").replace("@", "\0", 1))
             else:
                 return True
     except TimeoutError:

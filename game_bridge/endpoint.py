@@ -11,6 +11,7 @@ from pathlib import Path
 from npc_sdk.errors import SettingsError
 
 _ANSWER_S = 1.0
+_MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,14 @@ def bind(address: str) -> Endpoint:
 
 
 def _bind_tcp(place: str) -> Endpoint:
-    host, _, port = place.rpartition(":")
-    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    host, port = _place_of(place)
+    family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # asyncio sets TCP_NODELAY only where a socket names its protocol, and accepted ones take it from the listener
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":  # elsewhere it would let another program take the port as well
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host.strip("[]"), 0 if port == "*" else int(port)))
+        listener.bind(where)
         listener.setblocking(False)
     except BaseException:
         listener.close()
@@ -56,6 +58,17 @@ def _bind_tcp(place: str) -> Endpoint:
     name = listener.getsockname()
     shown = f"[{name[0]}]" if family == socket.AF_INET6 else name[0]
     return Endpoint(listener, f"tcp://{shown}:{name[1]}")
+
+
+def _place_of(place: str) -> tuple[str, int]:
+    """Host and port, 0 for any. Raises: ValueError."""
+    host, _, port = place.rpartition(":")
+    if port == "*":
+        return host.strip("[]"), 0
+    number = int(port)
+    if not 0 <= number <= _MAX_PORT:
+        raise ValueError(f"a port is a number up to {_MAX_PORT}")
+    return host.strip("[]"), number
 
 
 def _bind_unix(place: str) -> Endpoint:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from game_bridge import zmtp
-from game_bridge.admission import REFUSED, RareWarning, is_token
+from game_bridge.admission import REFUSED, RareWarning, is_game
 from game_bridge.endpoint import Endpoint, bind
 from game_bridge.gate_line import GATHER_S, GateLine, Terms
 from game_bridge.settings import BridgeSettings
@@ -24,14 +24,15 @@ from npc_sdk.errors import ConnectionLost
 log = logging.getLogger(__name__)
 
 HANDSHAKE_S = 3.0
-_SILENT_S = 3.0
+UNCLAIMED_S = 5.0
 _BACKLOG = 1_024
-_ACCEPTS, _ENDS = 16, 16  # in a row, before others have their turn
+_ACCEPTS, _ENDS, _FREED_PARTS = 16, 16, 4  # in a row, before others have their turn
 _MAX_NEWCOMERS = 2_048
 _SPARE_PEERS = 64  # more may shake hands than may say hello, so that those too many are told
 _SPARE_FILES = 256
 _MAX_HELD_BYTES = 128 * 2**20
 _SURPLUS_FRAMES, _SURPLUS_BYTES = 1_024, 16 * 2**20
+_STRANGERS_SURPLUS_FRAMES = 64
 _TOO_MUCH = "%d cut since too much of unfinished messages is held, the last %s"
 _SILENT_BEATS = 3
 _FLUSH_S = 0.5
@@ -47,8 +48,9 @@ class Gate:
         self._on_gone = on_gone
         self._terms = Terms(
             mechanism="NULL" if settings.allow_anonymous else "PLAIN",
-            admits=partial(is_token, token=settings.token.encode()),
+            admits=partial(is_game, token=settings.token.encode()),
             bounds=bounds_of(settings.limits),
+            strangers_bounds=strangers_bounds_of(settings.limits),
             messages_per_s=settings.messages_per_s,
         )
         self._max_peers = settings.max_peers + _SPARE_PEERS
@@ -58,8 +60,10 @@ class Gate:
         self._numbers = itertools.count(1)
         self._newcomers: dict[GateLine, None] = {}  # in the order in which they came
         self._lines: dict[bytes, GateLine] = {}
+        self._unclaimed: dict[GateLine, float] = {}  # since when, the longest first
         self._held_bytes: dict[GateLine, int] = {}
         self._all_held_bytes = 0
+        self._left_parts: list[bytearray] = []
         self._posted: list[GateLine] = []
         self._gathering: list[GateLine] = []
         self._endpoint: Endpoint | None = None
@@ -79,7 +83,7 @@ class Gate:
         self._loop = asyncio.get_running_loop()
         self._endpoint = endpoint = bind(self._settings.address)
         create = self._loop.create_server if endpoint.path is None else self._loop.create_unix_server
-        # asyncio sets TCP_NODELAY by itself, and takes its backlog for the number of accepts in a row too
+        # asyncio takes its backlog for the number of accepts in a row too
         self._server = await create(self._new_line, sock=endpoint.socket, backlog=_ACCEPTS)
         endpoint.socket.listen(_BACKLOG)
         self._beat = self._loop.call_later(self._settings.limits.heartbeat_s, self._tick)
@@ -98,7 +102,20 @@ class Gate:
         """End a connection at once, with what was not sent yet."""
         line = self._lines.pop(identity, None)
         if line is not None:
+            self._unclaimed.pop(line, None)
             line.abort()
+
+    def claim(self, identity: bytes) -> None:
+        """The connection is somebody's, and may stay."""
+        line = self._lines.get(identity)
+        if line is not None and self._unclaimed.pop(line, None) is not None:
+            line.widen()
+
+    def release(self, identity: bytes) -> None:
+        """Nobody's any more: cut at the first beat after UNCLAIMED_S, or where another needs the room."""
+        line = self._lines.get(identity)
+        if line is not None:
+            self._unclaimed.setdefault(line, self._loop.time())
 
     async def close(self) -> None:
         """Send what was taken, for a moment at most, then end every connection. Can be repeated."""
@@ -134,10 +151,11 @@ class Gate:
 
     def opened(self, line: GateLine) -> None:
         """Raises: Refused where there is no room."""
-        if len(self._lines) >= self._max_peers and not self._drop_silent():
+        if len(self._lines) >= self._max_peers and not self._drop_unclaimed():
             raise zmtp.Refused(f"{len(self._lines)} connections are open, as many as allowed")
         self._newcomers.pop(line, None)
         self._lines[line.identity] = line
+        self._unclaimed[line] = self._loop.time()
 
     def took(self, line: GateLine, frames: list[bytes]) -> None:
         """A whole message came."""
@@ -169,12 +187,25 @@ class Gate:
         self._newcomers.pop(line, None)
         self._all_held_bytes -= self._held_bytes.pop(line, 0)
         self._lines.pop(line.identity, None)
+        self._unclaimed.pop(line, None)
+        self._discard(line.take_parts())
         if line.opened_s is None:
             return
         try:
             self._on_gone(line.identity)
         except Exception:
             log.exception("on_gone failed")
+
+    def _discard(self, parts: list[bytearray]) -> None:
+        """To free many megabytes takes as many milliseconds, so they go a few at a time."""
+        if parts and not self._left_parts:
+            self._loop.call_soon(self._free)
+        self._left_parts += parts
+
+    def _free(self) -> None:
+        del self._left_parts[-_FREED_PARTS:]
+        if self._left_parts:
+            self._loop.call_soon(self._free)
 
     def _new_line(self) -> GateLine:
         return GateLine(self, self._terms, next(self._numbers).to_bytes(8, "big"))
@@ -199,9 +230,13 @@ class Gate:
             line.flush()
 
     def _tick(self) -> None:
-        """A PING to everybody; whoever was silent for long after one is gone."""
+        """A PING to everybody; whoever was silent for long after one is gone, and who stays nobody's."""
         heartbeat_s = self._settings.limits.heartbeat_s
         self._beat = self._loop.call_later(heartbeat_s, self._tick)
+        late_s = self._loop.time() - UNCLAIMED_S
+        for line in [line for line, since_s in self._unclaimed.items() if since_s <= late_s]:
+            log.debug("%s is cut: nobody's", line.where)
+            self.cut(line.identity)
         for line in list(self._lines.values()):
             if line.asked >= _SILENT_BEATS:
                 log.debug("%s is cut: not a sign of life", line.where)
@@ -225,13 +260,11 @@ class Gate:
             line.abort()
         self._watch()
 
-    def _drop_silent(self) -> bool:
-        """Ends the oldest connection that was let in and has not said a word since, if there is one."""
-        late_s = self._loop.time() - _SILENT_S
-        for line in self._lines.values():
-            if not line.has_spoken and line.opened_s is not None and line.opened_s < late_s:
-                self.cut(line.identity)
-                return True
+    def _drop_unclaimed(self) -> bool:
+        """Ends the connection that has been nobody's for the longest time, if there is one."""
+        for line in self._unclaimed:
+            self.cut(line.identity)
+            return True
         return False
 
 
@@ -243,6 +276,12 @@ def bounds_of(limits: Limits) -> zmtp.Bounds:
         frames=limits.max_images + 2,
         surplus=_SURPLUS_FRAMES,
     )
+
+
+def strangers_bounds_of(limits: Limits) -> zmtp.Bounds:
+    """Enough for a hello, and for being told what is wrong with one. Nobody's connection needs no more."""
+    size = 2 * limits.max_body_bytes
+    return zmtp.Bounds(frame_bytes=size, message_bytes=size, frames=2, surplus=_STRANGERS_SURPLUS_FRAMES)
 
 
 def _room_for_newcomers(peers: int) -> int:

@@ -21,10 +21,11 @@ log = logging.getLogger(__name__)
 
 GATHER_S = 0.001
 HIGH_WATER_BYTES = 2**20
-_BYTES_PER_S = 64 * 2**20
+_BYTES_PER_S, _BYTES_AT_ONCE = 16 * 2**20, 4 * 2**20
+_STRANGERS_BYTES_PER_S, _STRANGERS_MESSAGES_PER_S = 2**20, 100.0
 _SEND_BUFFER_BYTES = 2**18
-_READ_BYTES = 2**16  # at once, for the same reason
-_TURN = 64  # messages in a row, before others have their turn
+_READ_BYTES = 2**14  # at once: with many to read from, the loop comes round no sooner than all were read
+_TURN = 16  # messages in a row, before others have their turn
 
 
 class Keeper(Protocol):
@@ -54,11 +55,14 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The same for every line of a gate. Units: messages_per_s counts frames."""
+    """The same for every line of a gate; strangers_bounds hold until it is claimed. Units: messages_per_s counts
+    frames.
+    """
 
     mechanism: zmtp.Mechanism
-    admits: Callable[[bytes], bool]
+    admits: Callable[[bytes, bytes], bool]
     bounds: zmtp.Bounds
+    strangers_bounds: zmtp.Bounds
     messages_per_s: float
 
 
@@ -70,13 +74,12 @@ class GateLine(asyncio.Protocol):
         self.asked = 0
         self.arrived_s = 0.0
         self.opened_s: float | None = None
-        self.has_spoken = False
         self.held_bytes = 0
         self.where = ""
         self._keeper = keeper
         self._terms = terms
         self._handshake: zmtp.Handshake | None = zmtp.Handshake(terms.mechanism, terms.admits)
-        self._reader = zmtp.FrameReader(terms.bounds)
+        self._reader = zmtp.FrameReader(terms.strangers_bounds)
         self._is_over = False
         self._wake: asyncio.Handle | None = None
         self._unsent: list[bytes] = []
@@ -94,8 +97,9 @@ class GateLine(asyncio.Protocol):
             socket.setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER_BYTES)
         self.where = str(transport.get_extra_info("peername") or "this machine")
         self.arrived_s = now_s = self._loop.time()
-        self._messages = Bucket(self._terms.messages_per_s, now_s)
-        self._bytes = Bucket(_BYTES_PER_S, now_s)
+        messages_per_s = min(_STRANGERS_MESSAGES_PER_S, self._terms.messages_per_s)
+        self._messages = Bucket(messages_per_s, messages_per_s, now_s)
+        self._bytes = Bucket(_STRANGERS_BYTES_PER_S, _STRANGERS_BYTES_PER_S, now_s)
         self._transport.write(zmtp.encode_greeting(self._terms.mechanism))
         self._keeper.arrived(self)
 
@@ -116,6 +120,16 @@ class GateLine(asyncio.Protocol):
             return False
         self._buffered_bytes = self._transport.get_write_buffer_size()
         return self._unsent_bytes + self._buffered_bytes > HIGH_WATER_BYTES
+
+    def widen(self) -> None:
+        """Somebody's from now on: all that the limits allow may come."""
+        self._reader.bounds = self._terms.bounds
+        self._messages.widen(self._terms.messages_per_s, self._terms.messages_per_s)
+        self._bytes.widen(_BYTES_PER_S, _BYTES_AT_ONCE)
+
+    def take_parts(self) -> list[bytearray]:
+        """The large part of what was held, which a line that is over needs no more."""
+        return self._reader.take_parts()
 
     def post(self, data: bytes) -> None:
         """Write with the next flush. Look at is_full before."""
@@ -224,7 +238,6 @@ class GateLine(asyncio.Protocol):
 
     def _handle(self, came: list[bytes] | bytes) -> None:
         if isinstance(came, list):
-            self.has_spoken = True
             self._keeper.took(self, came)
             return
         answer = zmtp.answer_command(came)

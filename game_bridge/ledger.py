@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-MAX_BYTES = 2**20
+_MAX_BYTES = 2**20
 
 
 class Ledger:
@@ -17,6 +17,7 @@ class Ledger:
     def __init__(self, max_messages: int) -> None:
         self.heard = 0
         self.sent = 0
+        self.max_bytes = _MAX_BYTES
         self._max_messages = max_messages
         self._kept: deque[Sequence[bytes]] = deque()
         self._bytes = 0
@@ -26,7 +27,7 @@ class Ledger:
         self.sent += 1
         self._kept.append(frames)
         self._bytes += _size(frames)
-        while self._kept and (len(self._kept) > self._max_messages or self._bytes > MAX_BYTES):
+        while self._kept and (len(self._kept) > self._max_messages or self._bytes > self.max_bytes):
             self._bytes -= _size(self._kept.popleft())
 
     def after(self, count: int) -> list[Sequence[bytes]] | None:

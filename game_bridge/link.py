@@ -15,7 +15,7 @@ from game_bridge import message as wire
 from game_bridge.core import Answered, ClientCore, Happening, Outgoing, Settled
 from game_bridge.credential import Credential
 from game_bridge.dealer import Dealer, is_listening
-from npc_sdk.errors import AuthenticationFailed, BridgeError, ConnectionLost, NpcError, ProtocolError, UnknownRequest
+from npc_sdk.errors import BridgeError, ConnectionLost, NpcError, ProtocolError, UnknownRequest
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished
 from npc_sdk.messages import FunctionCall, ImagePart, JsonValue
 
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _BYE_S = 1.0
 _BACK_OFF_S = 0.1
 _LONGEST_BACK_OFF_S = 1.0
+_SILENT_BEATS, _LEAST_SILENCE_S = 3, 2.0
 
 Sink: TypeAlias = Callable[[Event], object]
 OnEdited: TypeAlias = Callable[[wire.Edited], object]
@@ -128,7 +129,7 @@ class Link:
     def hint(self, message: type[wire.Asked], **fields: object) -> None:
         """Say what may help; nobody hears it where the server is gone or too old. Raises: ProtocolError, TooLarge."""
         frames = self.core.hint(message, **fields)
-        if frames is not None:
+        if frames is not None and self._line is not None and self._line.is_open:
             self._push(frames)
 
     def approach(self, npc_id: str, player: str) -> None:
@@ -238,6 +239,8 @@ class Link:
                 error = await self._come_back(error)
         finally:
             self._lose(error)
+            if self._line is not None:
+                self._line.close()
 
     def _may_come_back(self, error: BridgeError) -> bool:
         is_break = isinstance(error, ConnectionLost) and self.core.lost is None and not self._is_closed
@@ -255,15 +258,13 @@ class Link:
             line = self._renew()
             reading = loop.create_task(line.read())
             try:
-                await line.come_in(min(self._timeout_s, give_up_s - loop.time()))
-                await self._hello(line)
-            except (ConnectionLost, AuthenticationFailed) as exc:
-                log.info("not back yet: %s", exc)
-                if isinstance(exc, AuthenticationFailed):
-                    return exc
-            else:
-                self._catch_up(line)
+                async with asyncio.timeout_at(give_up_s):
+                    await self._say_hello_again(line, reading)
                 return await reading
+            except (BridgeError, TimeoutError) as exc:
+                log.info("not back yet: %s", exc or "nobody answers")
+                if isinstance(exc, BridgeError) and not isinstance(exc, ConnectionLost):
+                    return exc
             finally:
                 reading.cancel()
                 await asyncio.wait([reading])
@@ -271,6 +272,20 @@ class Link:
             pause_s = min(2 * pause_s, _LONGEST_BACK_OFF_S)
         self._lose(error)
         return error
+
+    async def _say_hello_again(self, line: Dealer, reading: asyncio.Task[BridgeError]) -> None:
+        """Raises: what the server answered; ConnectionLost, also where the line breaks meanwhile."""
+        await line.come_in(self._timeout_s)
+        hello = asyncio.get_running_loop().create_task(self._hello(line))
+        try:
+            await asyncio.wait({hello, reading}, return_when=asyncio.FIRST_COMPLETED)
+            if not hello.done():
+                raise reading.result()
+            await hello
+        finally:
+            hello.cancel()
+            await asyncio.wait([hello])
+        self._catch_up(line)
 
     def _renew(self) -> Dealer:
         if self._line is not None:
@@ -293,14 +308,20 @@ class Link:
         self._deliver(self.core.receive(frames))
 
     async def _beat(self) -> None:
+        """A line on which nothing comes is broken, too: whoever may come back need not wait until it is idle."""
         limits = self.core.limits
         while self.core.lost is None:
             self.send(self.core.tell(wire.Ping))
             await asyncio.sleep(limits.heartbeat_s)
-            if asyncio.get_running_loop().time() - self._heard_s > limits.idle_s:
-                self._lose(ConnectionLost(f"{self._address} was silent for {limits.idle_s:g} s", hint="connect again"))
+            patience_s = limits.idle_s
+            if self.core.key:
+                patience_s = min(patience_s, max(_SILENT_BEATS * limits.heartbeat_s, _LEAST_SILENCE_S))
+            silent_s = asyncio.get_running_loop().time() - self._heard_s
+            if silent_s > patience_s and self._line is not None and self._line.is_open:
+                told = f"{self._address} was silent for {silent_s:.1f} s"
+                self._line.give_up(ConnectionLost(told, hint="connect again"))
 
-    def _lose(self, error: NpcError) -> None:
+    def _lose(self, error: BridgeError) -> None:
         """Whoever waits, waits no longer."""
         self._deliver(self.core.lose(error))
         if self._line is not None:

@@ -66,6 +66,13 @@ class Lobby:
         del self._present[peer.identity]
         self._away[peer.key] = asyncio.get_running_loop().call_later(self._resume_s, self._give_up, peer)
 
+    def make_room(self) -> bool:
+        """Whether somebody is away, who then is given up: the one who has been for the longest."""
+        key = next(iter(self._away), None)
+        if key is not None:
+            self._give_up(self._by_key[key])
+        return key is not None
+
     def welcome_back(self, peer: Peer, identity: bytes) -> None:
         """It speaks over another connection from now on. Mutates: peer.identity."""
         self._leave(peer)

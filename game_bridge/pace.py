@@ -6,22 +6,27 @@ _LEAST_REST_S = 0.05  # whoever is over its rate rests this long at least, rathe
 
 
 class Bucket:
-    """Holds a second's worth. May be overdrawn once, and is then waited for.
+    """Holds size, full at first. May be overdrawn once, and is then waited for.
 
-    Units: a second.
+    Units: rate is per second.
     """
 
-    __slots__ = ("_at_s", "_level", "_rate")
+    __slots__ = ("_at_s", "_level", "_rate", "_size")
 
-    def __init__(self, rate: float, now_s: float) -> None:
+    def __init__(self, rate: float, size: float, now_s: float) -> None:
         self._rate = rate
-        self._level = rate
+        self._size = self._level = size
         self._at_s = now_s
 
     def fill(self, now_s: float) -> None:
         """Catch up with the clock."""
-        self._level = min(self._rate, self._level + (now_s - self._at_s) * self._rate)
+        self._level = min(self._size, self._level + (now_s - self._at_s) * self._rate)
         self._at_s = now_s
+
+    def widen(self, rate: float, size: float) -> None:
+        """Another rate and size from now on; what the size grows by is there at once."""
+        self._level += size - self._size
+        self._rate, self._size = rate, size
 
     def spend(self, amount: float) -> None:
         """Take out, below nothing if need be."""

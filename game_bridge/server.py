@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Coroutine
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -41,7 +40,8 @@ class BridgeServer:
         self._numbers = itertools.count(1)
         self._transport: Transport | None = None
         self._sweeper: asyncio.Task[None] | None = None
-        self._farewells: set[asyncio.Task[None]] = set()
+        self._leaving: dict[bytes, tuple[Outbox, asyncio.Task[None]]] = {}  # said goodbye to, which may not be out yet
+        self._is_stopping = False
 
     @property
     def address(self) -> str:
@@ -83,13 +83,14 @@ class BridgeServer:
         transport, sweeper = self._transport, self._sweeper
         if transport is None or sweeper is None:
             return
+        self._is_stopping = True
         sweeper.cancel()
         await asyncio.wait([sweeper])
         for peer in list(self._lobby):
             self._farewell(peer, "shutdown", ConnectionLost("The server is closing", hint="connect again later"))
         await self._service.drain(self._settings.shutdown_grace_s)
-        while self._farewells:
-            await asyncio.wait(self._farewells)
+        if self._leaving:
+            await asyncio.wait([task for _, task in self._leaving.values()])
         self._transport = None
         await transport.close()
 
@@ -111,10 +112,10 @@ class BridgeServer:
         peer = self._lobby.find(identity)
         if peer is not None:
             peer.last_heard_s = asyncio.get_running_loop().time()
-            peer.ledger.heard += 1
-        address = Address()
+        address, counts = Address(), 1
         try:
             opened = protocol.open_frames(frames, self._limits)
+            counts = int(opened.body.get("type") != "hello")
             address = protocol.address_of(opened.body)
             self._route(identity, protocol.read_client(opened), opened.blobs)
         except NpcError as exc:
@@ -123,6 +124,9 @@ class BridgeServer:
             log.exception("a message from connection %s broke the world", peer.number if peer else "unknown")
             fault = EngineError(f"The server failed: {type(exc).__name__}: {exc}", hint="see its log")
             self._refuse(identity, address, fault)
+        finally:
+            if peer is not None:
+                peer.ledger.heard += counts
 
     def _route(self, identity: bytes, message: wire.ClientMessage, blobs: tuple[bytes, ...]) -> None:
         if isinstance(message, wire.Hello):
@@ -146,17 +150,20 @@ class BridgeServer:
         log.debug("a stranger was refused (%s, %s): %s", error.code, outcome, error)
 
     def _greet(self, identity: bytes, hello: wire.Hello) -> None:
+        if self._is_stopping:
+            raise ConnectionLost("The server is closing", hint="connect again later")
         peer = self._lobby.find(identity)
         if peer is not None:
             self._service.retire(peer, ConnectionLost("The client said hello again"))
         elif hello.resume is not None and self._take_back(identity, hello, hello.resume):
             return
-        elif len(self._lobby) >= self._settings.max_peers:
+        elif len(self._lobby) >= self._settings.max_peers and not self._lobby.make_room():
             raise Overloaded(f"{len(self._lobby)} clients are connected, as many as allowed", hint="try again later")
         else:
             now_s = asyncio.get_running_loop().time()
             peer = Peer(identity, next(self._numbers), self._outbox(identity), self._limits, now_s)
             self._lobby.admit(peer)
+            self._open().claim(identity)
         peer.wants = hello.wants or ()
         resuming: dict[str, Any] = {} if hello.resume is None else {"resumed": False}
         if "resume" in peer.wants:
@@ -174,11 +181,13 @@ class BridgeServer:
             return False
         missed = peer.ledger.after(hello.heard or 0)
         if missed is None:
+            self._open().cut(peer.identity)
             self._lobby.remove(peer)
             self._let_go(peer, "away for too many messages")
             return False
         self._open().cut(peer.identity)
         self._lobby.welcome_back(peer, identity)
+        self._open().claim(identity)
         peer.last_heard_s = asyncio.get_running_loop().time()
         peer.wants = hello.wants or ()
         resuming = {"resume": key, "resume_s": self._settings.resume_s, "resumed": True, "heard": peer.ledger.heard}
@@ -187,6 +196,11 @@ class BridgeServer:
         return True
 
     def _outbox(self, identity: bytes) -> Outbox:
+        """That of a connection: where a goodbye is still on its way, what comes now goes behind it."""
+        outbox, farewell = self._leaving.pop(identity, (None, None))
+        if outbox is not None and farewell is not None:
+            farewell.cancel()
+            return outbox
         return Outbox(
             partial(self._open().send, identity),
             partial(self._lose, identity),
@@ -225,8 +239,14 @@ class BridgeServer:
         self._lobby.remove(peer)
         self._service.retire(peer, error)
         peer.post(wire.Goodbye(ref=ref, reason=reason))
-        self._later(peer.outbox.close(self._settings.send_patience_s))
+        task = asyncio.get_running_loop().create_task(self._see_off(peer.identity, peer.outbox))
+        self._leaving[peer.identity] = peer.outbox, task
         log.info("connection %d: goodbye (%s)", peer.number, reason)
+
+    async def _see_off(self, identity: bytes, outbox: Outbox) -> None:
+        await outbox.close(self._settings.send_patience_s)
+        self._leaving.pop(identity, None)
+        self._open().release(identity)
 
     async def _sweep(self) -> None:
         """A pong to everybody keeps the living sure of us and shows us who has left; the silent are sent away."""
@@ -238,11 +258,6 @@ class BridgeServer:
                     self._farewell(peer, "idle", ConnectionLost("The client was silent for too long"))
                 else:
                     peer.post(wire.Pong())
-
-    def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._farewells.add(task)
-        task.add_done_callback(self._farewells.discard)
 
     def _open(self) -> Transport:
         if self._transport is None:

@@ -19,7 +19,8 @@ class Transport(Protocol):
     """Identities are opaque and never used twice. Both callbacks come from the loop that start ran on.
 
     on_message gets each whole message of a peer that was let in; on_gone each such connection that ended, also one that
-    cut ended, but none that close does. libzmq tells of no end, so there only send's "gone" does.
+    cut ended, but none that close does. libzmq tells of no end, so there only send's "gone" does, and reads as fast as
+    messages come: the rate of one connection (messages_per_s) is the gate's alone.
     """
 
     @property
@@ -34,6 +35,12 @@ class Transport(Protocol):
 
     def cut(self, identity: bytes) -> None:
         """End a connection at once, with what was not sent yet. libzmq cannot."""
+
+    def claim(self, identity: bytes) -> None:
+        """The connection is somebody's: it may stay, and send all that the limits allow. Can be repeated."""
+
+    def release(self, identity: bytes) -> None:
+        """It is nobody's any more, and goes after a while unless it is claimed again. Can be repeated."""
 
     async def close(self) -> None:
         """Send what was taken, for a moment at most, then end every connection. Can be repeated."""

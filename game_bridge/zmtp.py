@@ -90,11 +90,11 @@ def answer_command(command: bytes) -> bytes:
 
 
 class Handshake:
-    """From the first byte to READY. admits judges the password of PLAIN; rest is what came after the end."""
+    """From the first byte to READY. admits judges PLAIN's name and password; rest is what came after the end."""
 
     __slots__ = ("_admits", "_data", "_expected", "_mechanism", "is_done")
 
-    def __init__(self, mechanism: Mechanism, admits: Callable[[bytes], bool]) -> None:
+    def __init__(self, mechanism: Mechanism, admits: Callable[[bytes, bytes], bool]) -> None:
         self._mechanism = mechanism
         self._admits = admits
         self._data = bytearray()
@@ -155,8 +155,8 @@ class Handshake:
         return self._welcome(body) if name == b"HELLO" else self._ready(body)
 
     def _welcome(self, body: bytes) -> bytes:
-        if not self._admits(_password(body)):
-            raise Refused("the token is wrong", reply=self._error(_WRONG_TOKEN), is_stranger=True)
+        if not self._admits(*_name_and_password(body)):
+            raise Refused("the name or the token is wrong", reply=self._error(_WRONG_TOKEN), is_stranger=True)
         self._expected = b"INITIATE"
         return encode_command(b"WELCOME")
 
@@ -172,11 +172,13 @@ class Handshake:
 
 
 class FrameReader:
-    """Bytes to messages and commands. frames counts all that have begun; held is what a partly read message takes."""
+    """Bytes to messages and commands. frames counts all that have begun; held is what a partly read message takes.
+
+    bounds may change between messages.
+    """
 
     __slots__ = (
         "_at",
-        "_bounds",
         "_count",
         "_data",
         "_flags",
@@ -185,11 +187,12 @@ class FrameReader:
         "_left",
         "_parts",
         "_size",
+        "bounds",
         "frames",
     )
 
     def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+        self.bounds = bounds
         self._data = b""
         self._at = 0
         self._is_open = False  # a frame whose header is read and whose body is not
@@ -203,6 +206,11 @@ class FrameReader:
     def held(self) -> int:
         """Bytes. What waits unread in feed's last piece does not count."""
         return sum(map(len, self._frames)) + sum(map(len, self._parts)) + _FRAME_OVERHEAD_BYTES * len(self._frames)
+
+    def take_parts(self) -> list[bytearray]:
+        """What of a frame was read, whose rest will not come any more."""
+        parts, self._parts = self._parts, []
+        return parts
 
     def feed(self, data: bytes) -> None:
         """More bytes. Call next until it returns None, or the rest waits."""
@@ -221,7 +229,7 @@ class FrameReader:
             self._is_open = False
             if self._flags & _COMMAND:
                 return body
-            if self._count <= self._bounds.frames:
+            if self._count <= self.bounds.frames:
                 self._frames.append(body)
             if not self._flags & _MORE:
                 frames, self._frames = self._frames, []
@@ -257,7 +265,7 @@ class FrameReader:
         if flags & _COMMAND:
             _check_command(size)
             return
-        bounds = self._bounds
+        bounds = self.bounds
         self._count += 1
         self._size += size
         if size > bounds.frame_bytes:
@@ -270,7 +278,7 @@ class FrameReader:
         piece = self._data[self._at : self._at + self._left]
         self._at += len(piece)
         self._left -= len(piece)
-        if self._count > self._bounds.frames and not self._flags & _COMMAND:
+        if self._count > self.bounds.frames and not self._flags & _COMMAND:
             return None if self._left else b""
         if not self._left and not self._parts:
             return piece
@@ -290,12 +298,12 @@ def _check_command(size: int) -> None:
         raise TooLarge(f"a command of {size} bytes came, {MAX_COMMAND_BYTES} are the most")
 
 
-def _password(body: bytes) -> bytes:
-    """Of a HELLO, which has a name first, each with a length of one byte. Raises: ProtocolError."""
+def _name_and_password(body: bytes) -> tuple[bytes, bytes]:
+    """Of a HELLO, each with a length of one byte. Raises: ProtocolError."""
     user_end = 1 + body[0] if body else 0
     if len(body) <= user_end or len(body) != user_end + 1 + body[user_end]:
         raise ProtocolError("a HELLO came whose lengths do not add up")
-    return body[user_end + 1 :]
+    return body[1:user_end], body[user_end + 1 :]
 
 
 def _property(name: bytes, value: bytes) -> bytes:

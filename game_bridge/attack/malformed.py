@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from game_bridge import zmtp
+from game_bridge import message as wire
+from game_bridge import protocol, zmtp
 from game_bridge.credential import TOKEN_VARIABLE
 from game_bridge.zmtp import encode_command, encode_frame
 
@@ -69,6 +70,24 @@ class Target:
             raise
         return line
 
+    def greet(self) -> socket.socket:
+        """The same, and hello: the server takes more from those it has welcomed. Raises: as shake_hands."""
+        line = self.shake_hands()
+        try:
+            hello = wire.Hello(ref=1, protocol=wire.PROTOCOL, client="assault")
+            line.sendall(zmtp.encode_message(protocol.encode(hello)))
+            if not line.recv(4_096):
+                raise ConnectionError("a sound hello was cut off")
+        except OSError:
+            line.close()
+            raise
+        return line
+
+    @property
+    def ways_in(self) -> tuple[Callable[[], socket.socket], ...]:
+        """As one who was let in, and as one who was welcomed too."""
+        return self.shake_hands, self.greet
+
 
 Assault = Callable[[Target], Iterator[None]]
 
@@ -77,7 +96,8 @@ def _throw(target: Target, data: bytes, *, does_wait: bool = True) -> None:
     """All of it to a new connection, then nothing more; with does_wait until the server ends it too."""
     with target.connect() as line, contextlib.suppress(ConnectionError):
         line.sendall(data)
-        line.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # of a line that the server has ended already
+            line.shutdown(socket.SHUT_WR)
         while does_wait and line.recv(4_096):
             pass
 
@@ -109,8 +129,9 @@ def long_before(target: Target) -> Iterator[None]:
 
 def long_after(target: Target) -> Iterator[None]:
     """The same of one who was let in."""
-    for size, flags in itertools.product((2**63, 2**64 - 1, 2**31, 2**25), (2, 3, 6, 7, 0xFF)):
-        with target.shake_hands() as line, contextlib.suppress(ConnectionError):
+    sizes, all_flags = (2**63, 2**64 - 1, 2**31, 2**25), (2, 3, 6, 7, 0xFF)
+    for size, flags, enter in itertools.product(sizes, all_flags, target.ways_in):
+        with enter() as line, contextlib.suppress(ConnectionError):
             line.sendall(bytes((flags,)) + size.to_bytes(8, "big") + b"x" * 4_096)
             while line.recv(4_096):
                 pass
@@ -148,15 +169,16 @@ def wrong_tokens(target: Target) -> Iterator[None]:
 
 def endless_messages(target: Target) -> Iterator[None]:
     """Messages that never end, of nothing and of much, from one who was let in."""
-    for piece in (b"\x01\x00" * (_FLOOD_PIECE // 2), encode_frame(b"x" * _FLOOD_PIECE, 1)):
-        _flood(target.shake_hands(), target, piece)
+    pieces = (b"\x01\x00" * (_FLOOD_PIECE // 2), encode_frame(b"x" * _FLOOD_PIECE, 1))
+    for piece, enter in itertools.product(pieces, target.ways_in):
+        _flood(enter(), target, piece)
         yield
 
 
 def unfinished(target: Target) -> Iterator[None]:
     """Many large messages at once, none of them whole: what all together may take is bounded too."""
     header = b"\x03" + (2**24).to_bytes(8, "big")
-    lines = [target.shake_hands() for _ in range(_AT_ONCE)]
+    lines = [target.greet() for _ in range(_AT_ONCE)]
     for line in lines:
         with contextlib.suppress(ConnectionError, TimeoutError):
             line.settimeout(2.0)
@@ -168,15 +190,16 @@ def unfinished(target: Target) -> Iterator[None]:
 
 def pings(target: Target) -> Iterator[None]:
     """PINGs without end and without reading a PONG, with contexts as long as a command may be, and longer."""
-    for context in (b"", b"c" * 16, b"c" * 1_000, b"c" * 2_000):
-        _flood(target.shake_hands(), target, encode_command(b"PING", b"\0\1" + context) * 500)
+    for context, enter in itertools.product((b"", b"c" * 16, b"c" * 1_000, b"c" * 2_000), target.ways_in):
+        _flood(enter(), target, encode_command(b"PING", b"\0\1" + context) * 500)
         yield
 
 
 def other_commands(target: Target) -> Iterator[None]:
     """ERROR, unknown and empty commands without end."""
-    for command in (encode_command(b"ERROR", b"\x03400"), encode_command(b"SUBSCRIBE", b"x" * 900), b"\x04\x00"):
-        _flood(target.shake_hands(), target, command * 500)
+    commands = (encode_command(b"ERROR", b"\x03400"), encode_command(b"SUBSCRIBE", b"x" * 900), b"\x04\x00")
+    for command, enter in itertools.product(commands, target.ways_in):
+        _flood(enter(), target, command * 500)
         yield
 
 

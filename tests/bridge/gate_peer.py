@@ -23,28 +23,33 @@ def gate_settings(limits: Limits = SLOW_BEAT, **changes: object) -> BridgeSettin
 
 
 class Hall:
-    """What stands behind a gate: echoes where told to, and keeps all that came."""
+    """What stands behind a gate: echoes and claims connections unless told not to, and keeps all that came."""
 
-    def __init__(self, settings: BridgeSettings, does_echo: bool = True) -> None:
+    def __init__(self, settings: BridgeSettings, does_echo: bool = True, does_claim: bool = True) -> None:
         self.came: list[tuple[bytes, list[bytes]]] = []
         self.gone: list[bytes] = []
         self.outcomes: list[SendOutcome] = []
         self.peers: list[BarePeer] = []
         self.gate = Gate(settings, self._take, self.gone.append)
         self._does_echo = does_echo
+        self._does_claim = does_claim
 
     def _take(self, identity: bytes, frames: list[bytes]) -> None:
         if frames == [b"break"]:
             raise RuntimeError("of the server's own")
         self.came.append((identity, frames))
+        if self._does_claim:
+            self.gate.claim(identity)
         if self._does_echo:
             self.outcomes.append(self.gate.send(identity, frames))
 
 
 @asynccontextmanager
-async def open_hall(settings: BridgeSettings | None = None, *, does_echo: bool = True) -> AsyncIterator[Hall]:
+async def open_hall(
+    settings: BridgeSettings | None = None, *, does_echo: bool = True, does_claim: bool = True
+) -> AsyncIterator[Hall]:
     """A gate that is open."""
-    hall = Hall(settings or gate_settings(), does_echo)
+    hall = Hall(settings or gate_settings(), does_echo, does_claim)
     await hall.gate.start()
     try:
         yield hall
@@ -84,6 +89,14 @@ class BarePeer:
         if token:
             assert await peer.frame() == (4, b"\x07WELCOME")
         assert (await peer.frame())[1].startswith(b"\x05READY")
+        return peer
+
+    @classmethod
+    async def greet(cls, hall: Hall) -> BarePeer:
+        """Shakes hands and says a word that is echoed, by which it is claimed."""
+        peer = await cls.shake_hands(hall)
+        peer.send([b"hello"])
+        assert await peer.message() == [b"hello"]
         return peer
 
     def write(self, data: bytes) -> None:

@@ -136,9 +136,10 @@ async def test_a_say_is_cancelled_while_its_picture_is_decoded(
 ) -> None:
     begun = asyncio.Event()
 
-    async def never_ready(*_: object, max_px: int) -> tuple[ImagePart, ...]:
-        assert max_px == IMAGE_PX
+    async def never_ready(*_: object, max_px: int, asker: str) -> tuple[ImagePart, ...]:
         begun.set()
+        assert max_px == IMAGE_PX
+        assert asker == session_id
         await asyncio.Event().wait()
         raise AssertionError("nobody sets the event")
 
@@ -157,7 +158,7 @@ async def test_a_say_is_cancelled_while_its_picture_is_decoded(
 async def test_a_say_whose_picture_takes_too_long_times_out(
     client: RawClient, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def never_ready(*_: object, max_px: int) -> tuple[ImagePart, ...]:  # noqa: ARG001 (the eye's)
+    async def never_ready(*_: object, **__: object) -> tuple[ImagePart, ...]:
         await asyncio.Event().wait()
         raise AssertionError("nobody sets the event")
 

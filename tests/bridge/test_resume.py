@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import zmq
 
 from game_bridge import message as wire
+from game_bridge import protocol
 from game_bridge.client import AsyncNpcClient
 from game_bridge.server import BridgeServer
 from npc_sdk.errors import ConnectionLost
 from npc_sdk.events import ReplyFailed, ReplyFinished, TextDelta, ToolCall
+from npc_sdk.messages import ImagePart
 
 from .asking import Ended, eventually, say
 from .conftest import RawClient, quick_settings
@@ -27,25 +30,39 @@ class Proxy:
     def __init__(self, address: str) -> None:
         self._port = int(address.rpartition(":")[2])
         self._tasks: set[asyncio.Task[None]] = set()
+        self._flows = asyncio.Event()
+        self._flows.set()
         self.address = ""
+        self.is_down = False
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._pass, "127.0.0.1", 0)
         self.address = f"tcp://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.is_down:
+            writer.close()
+            return
         their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._port)
         for source, sink in ((reader, their_writer), (their_reader, writer)):
             self._tasks.add(asyncio.create_task(self._copy(source, sink)))
 
     async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        flows = self._flows
         try:
             while data := await source.read(4096):
+                await flows.wait()
                 sink.write(data)
         except OSError:
             pass
         finally:
             sink.close()
+
+    def swallow(self) -> None:
+        """As a cable that was pulled: nothing passes on what is open, and nobody is told."""
+        self._flows.clear()
+        self._flows = asyncio.Event()
+        self._flows.set()
 
     def drop(self) -> None:
         for task in self._tasks:
@@ -66,7 +83,7 @@ class Counting(RawClient):
     async def next(self, timeout_s: float = 5.0) -> wire.ServerMessage:
         async with asyncio.timeout(timeout_s):
             while True:
-                message = protocol_message(await self.socket.recv_multipart())
+                message = protocol.decode_server(await self.socket.recv_multipart())
                 self.heard += not isinstance(message, wire.Welcome)
                 if not (isinstance(message, wire.Pong) and message.ref is None):
                     return message
@@ -75,12 +92,6 @@ class Counting(RawClient):
         welcome = await self.ask(wire.Hello(**HELLO, **back))  # type: ignore[arg-type]
         assert isinstance(welcome, wire.Welcome)
         return welcome
-
-
-def protocol_message(frames: list[bytes]) -> wire.ServerMessage:
-    from game_bridge import protocol
-
-    return protocol.decode_server(frames)
 
 
 @pytest.fixture
@@ -235,3 +246,107 @@ async def test_a_server_that_ended_is_not_waited_for(world: FakeWorld) -> None:
         assert isinstance(events[-1].error, ConnectionLost)
         assert not client.is_connected
         await client.close()
+
+
+async def test_a_line_that_falls_silent_is_left_for_another(proxy: Proxy, world: FakeWorld) -> None:
+    async with await AsyncNpcClient.connect(proxy.address) as client:
+        session = await client.talk("mara")
+        events = []
+        async for event in session.say("tale"):
+            events.append(event)
+            if len(events) == 5:
+                proxy.swallow()
+        assert isinstance(events[-1], ReplyFinished)
+        assert "".join(event.text for event in events if isinstance(event, TextDelta)) == TALE
+        assert len(world.all_sessions) == 1
+
+
+async def test_a_large_picture_and_many_hints_survive_a_break() -> None:
+    world = FakeWorld(has_vision=True)
+    async with BridgeServer(world, quick_settings()) as server:
+        proxy = Proxy(server.address)
+        await proxy.start()
+        async with await AsyncNpcClient.connect(proxy.address) as client:
+            mara, brom = await client.talk("mara"), await client.talk("brom")
+            tale = brom.say("tale")
+            proxy.is_down = True
+            proxy.drop()
+            await eventually(lambda: not client._link._line.is_open)  # type: ignore[union-attr]
+            for number in range(2_000):
+                mara.typing(f"word {number}")
+            seen = mara.say("Look!", images=[ImagePart("image/png", bytes(3 * 2**20))])
+            proxy.is_down = False
+            assert await seen.read() == "Look!"
+            assert await tale.read() == TALE
+        await proxy.stop()
+
+
+async def test_a_server_that_closes_takes_nobody_in(world: FakeWorld) -> None:
+    server = BridgeServer(world, quick_settings(shutdown_grace_s=5.0))
+    await server.start()
+    first, second = RawClient(server.address), RawClient(server.address)
+    await first.hello()
+    await first.send(say(await first.talk(), "deaf"))
+    await first.next()
+    server._service.drain = lambda _: asyncio.sleep(0.5)  # type: ignore[method-assign]
+    stopping = asyncio.create_task(server.stop())
+    await asyncio.sleep(0.1)
+    answer = await second.ask(wire.Hello(ref=1, protocol=1, client="late"))
+    assert isinstance(answer, wire.Error)
+    assert answer.code == "connection_lost"
+    await stopping
+    assert server.peer_count == 0
+    first.close()
+    second.close()
+
+
+async def test_those_who_are_away_make_room(world: FakeWorld) -> None:
+    async with BridgeServer(world, quick_settings(max_peers=2)) as server:
+        welcomes = []
+        for _ in range(3):
+            client = Counting(server.address)
+            welcomes.append(await client.greet())
+            client.close()
+            await eventually(lambda: not server._lobby.present)
+        assert server.peer_count == 2
+        late = Counting(server.address)
+        assert (await late.greet(resume=welcomes[0].resume, heard=0)).resumed is False
+        late.close()
+
+
+async def test_what_comes_after_bye_stands_behind_the_goodbye(world: FakeWorld) -> None:
+    async with BridgeServer(world, quick_settings(send_patience_s=20.0, outbox_messages=50_000)) as server:
+        client = RawClient(server.address)
+        client.socket.setsockopt(zmq.RCVHWM, 10)
+        await client.hello()
+        await client.send(say(await client.talk(), "flood"))
+        await client.next()
+        await client.send(wire.Bye(ref=3))
+        await client.send(wire.Hello(ref=4, protocol=1, client="again"))
+        order = []
+        while not order or order[-1] != "welcome":
+            message = await client.next(20)
+            order += [message.type] if message.type != "text" else []
+        assert order == ["failed", "goodbye", "welcome"] or order == ["finished", "goodbye", "welcome"]
+        client.close()
+
+
+async def test_a_refused_hello_is_not_counted(server: BridgeServer) -> None:
+    first = Counting(server.address)
+    welcome = await first.greet()
+    await first.talk()
+    assert isinstance(await first.ask(wire.Hello(ref=6, protocol=2, client="raw")), wire.Error)
+    first.close()
+    second = Counting(server.address)
+    assert (await second.greet(resume=welcome.resume, heard=first.heard)).heard == 1
+    second.close()
+
+
+async def test_a_takeover_that_cannot_go_on_ends_the_old_line(server: BridgeServer, ended: Ended) -> None:
+    first, welcome, _ = await _begin(server, "slow")
+    second = Counting(server.address)
+    assert (await second.greet(resume=welcome.resume, heard=9)).resumed is False
+    await eventually(lambda: ended)
+    await eventually(lambda: len(server._open()._lines) == 1)  # type: ignore[attr-defined]
+    first.close()
+    second.close()

@@ -19,7 +19,7 @@ OPEN = encode_command(b"READY", b"\x0bSocket-Type\x00\x00\x00\x06ROUTER\x08Ident
 
 
 def handshake(mechanism: zmtp.Mechanism = "PLAIN") -> Handshake:
-    return Handshake(mechanism, lambda shown: shown == b"s3cret")
+    return Handshake(mechanism, lambda name, shown: (name, shown) == (b"game", b"s3cret"))
 
 
 def read_all(reader: FrameReader, data: bytes) -> list[list[bytes] | bytes]:
@@ -68,7 +68,8 @@ def test_names_count_in_any_case_and_newer_versions_are_welcome() -> None:
         pytest.param("PLAIN", PLAIN + INITIATE, ProtocolError, "in place of HELLO", id="not a word of the token"),
         pytest.param("PLAIN", PLAIN + b"\x00\x02hi", ProtocolError, "flags 0x00", id="a message too early"),
         pytest.param("PLAIN", PLAIN + b"\x06" + b"\xff" * 8, TooLarge, "command of", id="a huge command"),
-        pytest.param("PLAIN", PLAIN + HELLO.replace(b"s3", b"s4"), Refused, "token is wrong", id="wrong token"),
+        pytest.param("PLAIN", PLAIN + HELLO.replace(b"s3", b"s4"), Refused, "name or the token", id="wrong token"),
+        pytest.param("PLAIN", PLAIN + HELLO.replace(b"game", b"user"), Refused, "name or the token", id="wrong name"),
         pytest.param("PLAIN", PLAIN + b"\x04\x06\x05HELLO", ProtocolError, "add up", id="empty hello"),
         pytest.param("PLAIN", PLAIN + b"\x04\x07\x05HELLO\x00", ProtocolError, "add up", id="half a hello"),
         pytest.param("PLAIN", PLAIN + HELLO + READY, ProtocolError, "in place of INITIATE", id="ready with plain"),
