@@ -58,7 +58,7 @@ class EngineSettings(Group):
         default=True, description="npc serve runs the model in a process of its own, which may crash alone."
     )
     hang_s: float | None = Field(
-        default=None, gt=0, le=3600, description="How long a step of that process may take; learned if unset."
+        default=None, gt=0, le=3600, description="How long that process may show no progress; learned if unset."
     )
 
     @field_validator("cores", mode="before")

@@ -40,7 +40,7 @@ def read_stream(data: bytes) -> None:
 
     choice = data[0] if data else 0
     size = _PIECES[choice >> 1 & 3]
-    handshake = zmtp.Handshake("PLAIN" if choice & 1 else "NULL", lambda _user, _password: shown == _TOKEN)
+    handshake = zmtp.Handshake("PLAIN" if choice & 1 else "NULL", lambda _user, shown: shown == _TOKEN)
     reader = zmtp.FrameReader(zmtp.Bounds(frame_bytes=2_000, message_bytes=4_000, frames=4, surplus=8))
     if choice & 8:
         handshake.is_done = True  # straight to what comes behind it

@@ -6,7 +6,10 @@ Knows no torch. An engine's own thread writes the recorder; anyone may read a sn
 from __future__ import annotations
 
 import statistics
+import time
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -15,6 +18,8 @@ from npc_sdk.events import Timings
 End: TypeAlias = Literal["stop", "length", "cancelled", "failed"]
 KEPT_REQUESTS = 64
 KEPT_FRONTS = 16
+KEPT_LAYERS = 256  # of each width; what was slow once is forgotten after some steps
+NARROW_ROWS = 64  # in a step; more are a piece of a prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +80,24 @@ class GovernorStats:
 
 
 @dataclass(frozen=True, slots=True)
+class LifeStats:
+    """Signs of life from inside a step. progress grows with each layer; has_job: a front is copied between two steps.
+
+    layer_s is the longest that a layer took lately, 0 where none was made, in steps as is_wide says of the one under
+    way: a piece of a prompt takes many times what words of replies do.
+    """
+
+    progress: int = 0
+    has_job: bool = False
+    is_wide: bool = False
+    layer_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStats:
     """The engine so far. batch_sizes maps a number of sequences to the steps that had so many; requests are the last
-    to have ended, the latest last: first prompts' fronts that were only computed, then replies.
+    to have ended, the latest last: first prompts' fronts that were only computed, then replies. life is for who must
+    tell a slow engine from a hung one.
     """
 
     running: int = 0
@@ -90,11 +110,57 @@ class EngineStats:
     accepted_tokens: int = 0
     batch_sizes: dict[int, int] = field(default_factory=dict)
     requests: tuple[RequestStats, ...] = ()
+    life: LifeStats = field(default_factory=LifeStats)
 
     @property
     def mean_batch(self) -> float:
         """Sequences in a step, on average."""
         return sum(size * count for size, count in self.batch_sizes.items()) / self.steps if self.steps else 0.0
+
+
+class Life:
+    """What LifeStats tells, counted by the engine's own thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._progress = 0
+        self._has_job = False
+        self._is_wide = False
+        self._since = 0.0
+        self._layers_s: dict[bool, deque[float]] = {wide: deque(maxlen=KEPT_LAYERS) for wide in (False, True)}
+
+    @contextmanager
+    def step(self, rows: int) -> Iterator[None]:
+        """One step of so many rows; others may run inside it."""
+        around, self._is_wide = self._is_wide, rows > NARROW_ROWS
+        self._since = self._clock()
+        try:
+            yield
+            self.note_layer()  # the head
+        finally:
+            self._is_wide, self._since = around, self._clock()
+
+    def note_layer(self) -> None:
+        """A layer of the step under way is done."""
+        now = self._clock()
+        self._layers_s[self._is_wide].append(now - self._since)
+        self._since = now
+        self._progress += 1
+
+    @contextmanager
+    def job(self) -> Iterator[None]:
+        """Work between two steps, which may take longer than any layer."""
+        self._has_job = True
+        try:
+            yield
+        finally:
+            self._progress += 1
+            self._has_job = False
+
+    def snapshot(self) -> LifeStats:
+        """The signs now."""
+        is_wide = self._is_wide
+        return LifeStats(self._progress, self._has_job, is_wide, max(tuple(self._layers_s[is_wide]), default=0.0))
 
 
 @dataclass(slots=True)
@@ -105,6 +171,7 @@ class Recorder:
     preemptions: int = 0
     drafted_tokens: int = 0
     accepted_tokens: int = 0
+    life: Life = field(default_factory=Life)
     batch_sizes: dict[int, int] = field(default_factory=dict)
     replies: deque[RequestStats] = field(default_factory=lambda: deque(maxlen=KEPT_REQUESTS))
     fronts: deque[RequestStats] = field(default_factory=lambda: deque(maxlen=KEPT_FRONTS))  # typing makes many
@@ -136,6 +203,7 @@ class Recorder:
             accepted_tokens=self.accepted_tokens,
             batch_sizes=dict(self.batch_sizes),
             requests=(*tuple(self.fronts), *tuple(self.replies)),
+            life=self.life.snapshot(),
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from npc_sdk.engine.interface import Chunk, Engine, EngineItem, Generated
+from npc_sdk.engine.process.child_process import ChildProcess
 from npc_sdk.engine.process.engine import ProcessEngine
 from npc_sdk.engine.process.supervisor import LOADS, Backoff
 from npc_sdk.errors import DuplicateRequest, EngineCrashed, ModelFormatError, NpcError, PromptTooLong, SettingsError
@@ -62,7 +63,7 @@ async def first(stream: AsyncIterator[EngineItem]) -> EngineItem:
         return await anext(stream)
 
 
-def kill(engine: ProcessEngine, number: int = 9) -> None:
+def kill(engine: ProcessEngine | ChildProcess, number: int = 9) -> None:
     assert engine.process_id is not None
     os.kill(engine.process_id, number)
 
@@ -153,6 +154,21 @@ async def test_a_cancel_ends_a_run_with_its_usage(begin: Begin) -> None:
     rest = [item async for item in stream]
     assert isinstance(rest[-1], Generated)
     assert rest[-1].finish_reason == "cancelled"
+
+
+async def test_a_cancel_reaches_a_run_whose_id_an_earlier_one_has_to_let_go_of(begin: Begin) -> None:
+    engine = await begin()
+    dropped = engine.stream(ask())
+    await first(dropped)
+    await dropped.aclose()  # type: ignore[attr-defined]
+    stream = engine.stream(ask())
+    item = asyncio.ensure_future(first(stream))
+    await asyncio.sleep(0)
+    engine.cancel("r")
+    items = [await item, *[more async for more in stream]]
+    assert isinstance(items[-1], Generated)
+    assert items[-1].finish_reason == "cancelled"
+    assert (await first(engine.stream(ask()))) is not None, "the next run of that id is none of its business"
 
 
 async def test_an_id_is_taken_while_its_run_lives_and_free_as_soon_as_nobody_listens(begin: Begin) -> None:

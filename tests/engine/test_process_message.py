@@ -17,7 +17,7 @@ from npc_sdk import errors
 from npc_sdk.engine.interface import EngineInfo, Generated
 from npc_sdk.engine.process import message as wire
 from npc_sdk.engine.process.message import HEADER, decode, encode, error_of, fault_of
-from npc_sdk.engine.stats import CacheStats, EngineStats, GovernorStats, RequestStats
+from npc_sdk.engine.stats import CacheStats, EngineStats, GovernorStats, LifeStats, RequestStats
 from npc_sdk.errors import EngineCrashed, EngineError, NpcError, RequestError
 from npc_sdk.events import Timings, Usage
 from npc_sdk.messages import FunctionCall, ImagePart, Message, ToolResult, ToolSpec
@@ -42,6 +42,7 @@ REQUEST = GenerateRequest(
     npc_id="mara",
     constraint=Constraint((TOOL,), "required", frozenset({"give"}), 3, speaks_after=True, json_schema={"type": "null"}),
 )
+LIFE = LifeStats(9, has_job=True, is_wide=True, layer_s=0.25)
 STATS = EngineStats(
     running=1,
     cache=CacheStats(1, 2, 3, 4),
@@ -49,12 +50,13 @@ STATS = EngineStats(
     steps=7,
     batch_sizes={1: 5, 2: 2},
     requests=(RequestStats("r", "stop", 9, 8, 7, Timings(total_s=1.5), 0.1, 0.2),),
+    life=LIFE,
 )
 MESSAGES: list[Any] = [
     wire.Load({"kind_or_path": "hearth", "threads": None, "cores": [0, 1]}),
     wire.Stream(1, REQUEST),
     wire.Prefill(2, PrefillRequest("s/2", REQUEST.segments, Priority.NEARBY, 1, "mara", Path("/a/mara.front"))),
-    wire.Cancel("s/1"),
+    wire.Cancel(1),
     wire.Drop(1),
     wire.Forget(REQUEST.segments, ()),
     wire.Frame(0.0167),
@@ -65,7 +67,7 @@ MESSAGES: list[Any] = [
     wire.Ended(1, Generated("stop", Usage(1, 2, 3), Timings(0.1, 0.2, 0.3, 0.4, 0.5))),
     wire.Filled(2, Usage(10, 4, 0)),
     wire.Failed(1, wire.Fault("Overloaded", "full")),
-    wire.Beat(1.5, 7, is_busy=True, stats=STATS),
+    wire.Beat(1.5, LIFE, is_busy=True, stats=STATS),
 ]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,28 @@ async def test_the_child_says_keeps_and_refuses_what_the_model_would_here(
             await asyncio.sleep(0.01)
     finally:
         await there.close()
+
+
+async def test_a_model_shows_life_with_every_layer_and_while_it_does_a_job(start: Start) -> None:
+    engine = start("nemotron")
+    await said(engine, REQUESTS["greedy"])
+    stats = engine.stats()
+    layers = engine.prefix_cache._pool.shape.layers
+    assert stats.life.progress >= stats.steps * layers > 0
+    assert stats.life.layer_s > 0
+    is_working, may_end = threading.Event(), threading.Event()
+
+    def work(_runner: object) -> None:
+        is_working.set()
+        may_end.wait(60)
+
+    job = engine._worker.call(work)
+    assert await asyncio.to_thread(is_working.wait, 60)
+    assert engine.stats().life.has_job
+    may_end.set()
+    await asyncio.wrap_future(job)
+    await asyncio.wrap_future(engine._worker.call(lambda _: None))
+    assert engine.stats().life.progress > stats.life.progress
 
 
 @pytest.fixture(scope="module")

@@ -126,7 +126,8 @@ class Worker:
         with self._changed:
             jobs, self._jobs = self._jobs, []
         for job in jobs:
-            job(self._runner)
+            with self._recorder.life.job():
+                job(self._runner)
 
     def _serve(self, above: int | None) -> bool:
         """Takes new sequences in, ends those that nobody wants, and steps; False where nobody above a class may."""
@@ -164,10 +165,11 @@ class Worker:
         if not members:
             return len(self._scheduler.live) < live
         self._recorder.note_step(len(members))
-        self._heap.note_step(sum(min(one.pending_tokens, plan.chunk_tokens) for one in members))
+        rows = sum(min(one.pending_tokens, plan.chunk_tokens) for one in members)
+        self._heap.note_step(rows)
         for sequence in members:
             self._scheduler.note_served(sequence, min(sequence.pending_tokens, plan.chunk_tokens))
-        with self._scheduler.hold(members):
+        with self._scheduler.hold(members), self._recorder.life.step(rows):
             outcomes = self._run(members, plan)
         for sequence, logits in zip(members, outcomes, strict=True):
             self._postprocess(sequence, logits)
@@ -175,6 +177,7 @@ class Worker:
 
     def _give_way(self, urgency: int) -> None:
         """Between two layers of a step: whoever is more urgent goes first, to the end of what they ask."""
+        self._recorder.life.note_layer()
         self._pace.between_layers()
         if self._inbox:
             while not self._is_closing and self._serve(above=urgency):

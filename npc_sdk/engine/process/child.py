@@ -80,6 +80,8 @@ class _Child:
         self._inbox: asyncio.Queue[Any] = asyncio.Queue()
         self._runs: dict[int, asyncio.Task[None]] = {}
         self._requests: dict[int, GenerateRequest | PrefillRequest] = {}
+        self._waiting: set[int] = set()  # runs whose id another one has to let go of
+        self._cancelled: set[int] = set()  # those of them that are to end as soon as they begin
         self._crashes = 0
 
     async def run(self) -> None:
@@ -122,11 +124,11 @@ class _Child:
         """One message of the parent's."""
         match message:
             case Stream():
-                self._begin(message, lambda: self._stream(engine, message))
+                self._begin(engine, message, lambda: self._stream(engine, message))
             case Prefill():
-                self._begin(message, lambda: self._prefill(engine, message))
-            case Cancel(request_id=request_id):
-                engine.cancel(request_id)
+                self._begin(engine, message, lambda: self._prefill(engine, message))
+            case Cancel(number=number):
+                self._cancel(engine, number)
             case Drop(number=number):
                 if number in self._runs:
                     self._runs[number].cancel()
@@ -135,20 +137,45 @@ class _Child:
             case Frame(frame_s=frame_s):
                 engine.note_frame(frame_s)
 
-    def _begin(self, asked: Stream | Prefill, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def _begin(self, engine: Engine, asked: Stream | Prefill, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Starts a run. One of the same id that was dropped must have let go of it before."""
-        request_id = asked.request.request_id
-        earlier = [self._runs[number] for number, one in self._requests.items() if one.request_id == request_id]
-        task = asyncio.get_running_loop().create_task(self._guarded(asked.number, earlier, run))
-        self._requests[asked.number], self._runs[asked.number] = asked.request, task
-        task.add_done_callback(lambda _: (self._requests.pop(asked.number), self._runs.pop(asked.number)))
+        number, request_id = asked.number, asked.request.request_id
+        earlier = [self._runs[other] for other, one in self._requests.items() if one.request_id == request_id]
+        self._waiting.add(number)
+        task = asyncio.get_running_loop().create_task(self._in_turn(engine, number, earlier, run))
+        self._requests[number], self._runs[number] = asked.request, task
+        task.add_done_callback(lambda _: self._end(number))
 
-    async def _guarded(
-        self, number: int, earlier: list[asyncio.Task[None]], run: Callable[[], Coroutine[Any, Any, None]]
+    def _end(self, number: int) -> None:
+        """Forgets a run that is over."""
+        del self._requests[number], self._runs[number]
+        self._waiting.discard(number)
+        self._cancelled.discard(number)
+
+    def _cancel(self, engine: Engine, number: int) -> None:
+        """Ends one run: by its number, for the engine may know its id as that of an earlier one still."""
+        if number in self._waiting:
+            self._cancelled.add(number)
+        elif number in self._requests:
+            engine.cancel(self._requests[number].request_id)
+
+    async def _in_turn(
+        self,
+        engine: Engine,
+        number: int,
+        earlier: list[asyncio.Task[None]],
+        run: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
-        """A run that ends in exactly one message, unless nobody listens any more."""
+        """A run once its id is free; one that was cancelled until then is cancelled as soon as the engine knows it."""
         if earlier:
             await asyncio.wait(earlier)
+        self._waiting.discard(number)
+        if number in self._cancelled:
+            asyncio.get_running_loop().call_soon(self._cancel, engine, number)
+        await self._guarded(number, run)
+
+    async def _guarded(self, number: int, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A run that ends in exactly one message, unless nobody listens any more."""
         try:
             await run()
             self._crashes = 0
@@ -183,7 +210,8 @@ class _Child:
         while True:
             stats = engine.stats()
             is_due = is_computed and self._is_due(stats)
-            self._outbox.send(Beat(time.monotonic(), stats.steps, is_due, stats if stats != told else None))
+            news = stats if stats != told else None
+            self._outbox.send(Beat(time.monotonic(), stats.life, is_due, news))
             told = stats
             await asyncio.sleep(BEAT_S)
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from npc_sdk.engine.process.message import HEADER, Load, ToChild, ToParent, body_length, decode, encode
-from npc_sdk.errors import EngineCrashed, Overloaded
+from npc_sdk.errors import EngineCrashed, Overloaded, RequestError, SettingsError
 
 MAX_UNSENT_BYTES = 16 * 1024 * 1024  # beyond it the child does not read
 FEW_UNSENT_BYTES = 1024 * 1024
@@ -39,8 +39,13 @@ class ChildProcess:
     async def spawn(cls, maker: str, load: Load) -> ChildProcess:
         """Starts Python anew, with our package's folder on its path and the caller's working folder off it.
 
-        Raises: EngineCrashed where the system starts no process.
+        Raises: SettingsError for what cannot be sent; EngineCrashed where the system starts no process.
         """
+        try:
+            first = encode(load)  # before there is a process that nobody would end
+        except RequestError as exc:
+            message = f"what the model is made from cannot be handed to its process: {exc.__cause__ or exc.message}"
+            raise SettingsError(message, hint="give text, numbers, paths, and lists of them") from exc
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
         environ = {name: value for name, value in os.environ.items() if name != _TOKEN}
         command = (sys.executable, "-P", "-m", "npc_sdk.engine.process.child", maker)
@@ -52,13 +57,13 @@ class ChildProcess:
                 env={**environ, "PYTHONPATH": path},
                 creationflags=_NO_WINDOW,
             )
-        except OSError as exc:
+        except (OSError, ValueError) as exc:  # the latter for a name that no command line can hold
             message = f"no process could be started for the model: {exc}"
             raise EngineCrashed(
                 message, hint="see what the system allows; engine.isolated: false goes without"
             ) from exc
         child = cls(process)
-        child.send(load)
+        child._input.write(first)
         return child
 
     @property
@@ -111,16 +116,27 @@ class ChildProcess:
             self._process.kill()
 
     async def end(self, grace_s: float = EXIT_S) -> None:
-        """Closes its input, which asks it to end, kills it after the grace, and waits until it is gone."""
+        """Closes its input, which asks it to end, kills it after the grace, and waits until it is gone.
+
+        Who is cancelled meanwhile leaves no process either: it is killed at once.
+        """
         self._input.close()
-        for patience_s in (grace_s, DEAD_S):
-            if self._process.returncode is None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._process.wait(), patience_s)
-            if self._process.returncode is None:
-                self.kill()
+        try:
+            await self._wait_or_kill(grace_s)
+            await self._wait_or_kill(DEAD_S)
+        except BaseException:
+            self.kill()
+            raise
         with contextlib.suppress(ConnectionError):
             await self._input.wait_closed()
+
+    async def _wait_or_kill(self, patience_s: float) -> None:
+        """Waits for its end, and kills it where that does not come."""
+        if self._process.returncode is None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), patience_s)
+        if self._process.returncode is None:
+            self.kill()
 
 
 def _cause(code: int) -> str:

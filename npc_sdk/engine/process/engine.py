@@ -90,9 +90,10 @@ class ProcessEngine:
             engine._info = await engine._supervisor.start()
             engine._count = await counting
         except BaseException:
-            await asyncio.wait({counting})
-            counting.exception()  # the child's word on the same folder has been said
+            counting.cancel()
             await engine.close()
+            await asyncio.wait({counting})
+            _ = counting.cancelled() or counting.exception()  # the child's word on the same folder has been said
             raise
         return engine
 
@@ -166,7 +167,7 @@ class ProcessEngine:
     def cancel(self, request_id: str) -> None:
         """Asks a run to end before its next token. Unknown ids are ignored."""
         if request_id in self._ids and self.state == "ready":
-            self._supervisor.child().send(Cancel(request_id))
+            self._supervisor.child().send(Cancel(self._ids[request_id]))
 
     def note_frame(self, frame_s: float) -> None:
         """Tells the child's governor how long the game took for a frame; a child that is behind misses some."""

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from npc_sdk import errors
 from npc_sdk.engine.interface import EngineInfo, Generated
-from npc_sdk.engine.stats import EngineStats
+from npc_sdk.engine.stats import EngineStats, LifeStats
 from npc_sdk.errors import EngineCrashed, EngineError, NpcError, RequestError
 from npc_sdk.events import Usage
 from npc_sdk.requests import GenerateRequest, PrefillRequest, Segment
@@ -55,7 +55,7 @@ class Prefill:
 class Cancel:
     """Ask the engine to end a run, which then says how it ended."""
 
-    request_id: str
+    number: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -146,13 +146,13 @@ class Failed:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Beat:
-    """A life sign: how many steps the model made, and whether one is due. stats only where they changed.
+    """A life sign: how far the model is, and whether a step is due. stats only where they changed.
 
     Units: at_s is the child's own clock, so that what delays a message counts for no step.
     """
 
     at_s: float
-    steps: int
+    life: LifeStats
     is_busy: bool
     stats: EngineStats | None = None
 

@@ -118,8 +118,9 @@ class Supervisor:
         was_closed, self.state = self.state == "closed", "closed"
         if not was_closed:
             self._listener.lose()
+            if self._task is not None:
+                self._task.cancel()  # once: a second time would end the wait for the child's end
         if self._task is not None:
-            self._task.cancel()
             await asyncio.wait({self._task})
 
     async def _run(self) -> None:
@@ -151,9 +152,11 @@ class Supervisor:
         self._pulse.begin(self._started_s)
         try:
             child = self._child = await self._spawn()
-        except NpcError as exc:
-            self._lose(exc.message)
-            return exc.message
+        except Exception as exc:  # whatever it is: who waits must be told, and the next start be tried
+            error = exc if isinstance(exc, NpcError) else _unforeseen(exc)
+            self._refuse(error)
+            self._lose(error.message)
+            return error.message
         grace_s = EXIT_S
         try:
             why, is_over = await self._watch(child)
@@ -203,8 +206,8 @@ class Supervisor:
             now = _now_s()
             self._pulse.hear(now)
             match message:
-                case Beat(at_s=at_s, steps=steps, is_busy=is_busy):
-                    self._pulse.beat(now, at_s, steps, is_busy=is_busy)
+                case Beat(at_s=at_s, life=life, is_busy=is_busy):
+                    self._pulse.beat(now, at_s, life, is_busy=is_busy)
                 case Ended() | Filled():
                     self._pulse.note_end()
                 case Progress(done=done, total=total, what=what):
@@ -224,7 +227,7 @@ class Supervisor:
         self.state = "ready"
         self._failed_loads = 0
         self._ready_s, self.load_s = now, now - self._started_s
-        self._pulse.note_loaded(now)
+        self._pulse.note_loaded()
         self._on_progress = None  # nobody waits for a later load
         assert self._first is not None
         if not self._first.done():
@@ -247,6 +250,14 @@ class Supervisor:
         self._again_s = now + self._backoff.pause_s(self._ends)
         self.state = "down" if self._failed_loads >= LOADS else "backing_off"
         self._listener.lose()
+
+
+def _unforeseen(exc: Exception) -> EngineCrashed:
+    """An error that nobody thought of, on the way to a process."""
+    message = f"no process could be started for the model: {type(exc).__name__}: {exc}"
+    error = EngineCrashed(message, hint="engine.isolated: false goes without")
+    error.__cause__ = exc
+    return error
 
 
 def _now_s() -> float:
