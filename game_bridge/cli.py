@@ -16,7 +16,8 @@ from game_bridge.trace.file import TraceWriter, read_trace
 from game_bridge.trace.record import Recorder
 from game_bridge.trace.replay import PATIENCE_S, Playing, play
 from game_bridge.trace.show import json_of, line_of
-from npc_sdk.errors import NpcError
+from npc_sdk.cli import option
+from npc_sdk.errors import AuthenticationFailed, NpcError, SettingsError
 
 app = typer.Typer(
     name="npc-bridge",
@@ -40,6 +41,7 @@ def record(
     without_pictures: Annotated[
         bool, typer.Option("--without-pictures", help="Keep only the sizes of pictures; such a trace is not replayed.")
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file, if it is there.")] = False,
 ) -> None:
     """Stand between a game and its server and write down every message, until Ctrl-C.
 
@@ -47,7 +49,8 @@ def record(
     file, the token does not. Connections with a CURVE key pass, but cannot be read.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    with TraceWriter(file, has_pictures=not without_pictures) as writer, contextlib.suppress(KeyboardInterrupt):
+    writer = TraceWriter(file, has_pictures=not without_pictures, replaces=force)
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_record(writer, listen, to))
 
 
@@ -73,15 +76,29 @@ def replay(
     to: Annotated[str, typer.Option(help="Where the server listens.")] = DEFAULT_ADDRESS,
     speed: Annotated[float, typer.Option(help="Of the recorded pauses: 2 halves them.", min=0.01)] = 1.0,
     token: Annotated[
-        str | None, typer.Option(help="What to show; else NPC_SERVER_TOKEN, else the file of npc serve.")
+        str | None,
+        typer.Option(
+            help="What to show; else NPC_SERVER_TOKEN, else the file of npc serve. "
+            "Other users see it in the process list; with --token-file they do not."
+        ),
     ] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Replies must have the same words, too.")] = False,
+    token_file: option.TokenFile = None,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="Replies must have the same words, too: wants a server started with --seed."),
+    ] = False,
     patience: Annotated[float, typer.Option(help="Seconds to wait for an answer.", min=0.1)] = PATIENCE_S,
 ) -> None:
     """Play the games' side of a trace against a server; exit status 1 when replies end otherwise than they did."""
-    shown = find_credential(to, token, None)
+    if token is not None and token_file is not None:
+        raise SettingsError("--token and --token-file are both given", hint="name one of them")
+    shown = find_credential(to, option.read_token(token_file) if token_file else token, None)
     playing = Playing(to, shown if isinstance(shown, str) else "", speed, exact, patience)
-    if not play(file, playing, typer.echo):
+    try:
+        is_same = play(file, playing, typer.echo)
+    except AuthenticationFailed as exc:
+        raise AuthenticationFailed(exc.message, hint=option.AUTH_HINT) from exc
+    if not is_same:
         raise typer.Exit(1)
     typer.echo("as recorded")
 

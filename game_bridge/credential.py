@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import re
 import secrets
 import sys
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _TOKEN_BYTES = 32
 _MAX_TOKEN_BYTES = 255  # what PLAIN's one-byte length can say
+_LIKELY_BYTES = 6  # of a file that was a token and may be replaced
 _FOLDER = "npc-sdk"
 
 
@@ -57,7 +59,7 @@ def new_token() -> str:
 
 def check_token(token: str) -> None:
     """Raises: SettingsError, which does not show the token."""
-    if not token.isascii() or not token.isprintable() or not 0 < len(token) <= _MAX_TOKEN_BYTES:
+    if not re.fullmatch(rf"[!-~]{{1,{_MAX_TOKEN_BYTES}}}", token):
         hint = "leave it out, and a random one is made"
         raise SettingsError(f"server.token: should be 1 to {_MAX_TOKEN_BYTES} visible ASCII characters", hint=hint)
 
@@ -84,7 +86,11 @@ def token_file(address: str) -> Path | None:
 
 
 def write_token(path: Path, token: str) -> None:
-    """The file is its owner's alone from its first byte on, and appears whole. Raises: SettingsError."""
+    """The file is its owner's alone from its first byte on, and appears whole.
+
+    Raises: SettingsError, also where the name is that of a file that holds no token.
+    """
+    _check_replaceable(path)
     partial = path.with_name(f"{path.name}.partial")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -100,11 +106,11 @@ def write_token(path: Path, token: str) -> None:
 
 def forget_token(path: Path, token: str | None = None) -> None:
     """Takes a token's file away; where token is given, only if the file holds that one and not a later server's."""
-    if token is not None and _read_token(path) != token:
-        return
     try:
+        if token is not None and _read_token(path) != token:
+            return
         path.unlink(missing_ok=True)
-    except OSError as exc:
+    except (OSError, SettingsError) as exc:
         log.warning("the token file of a server that is gone stays: %s", exc)
 
 
@@ -149,6 +155,18 @@ def read_key_pair(path: Path) -> tuple[bytes, bytes]:
     return public, secret
 
 
+def _check_replaceable(path: Path) -> None:
+    """Raises: SettingsError for a file that no server wrote."""
+    if not path.is_file():
+        return
+    try:
+        held = path.read_bytes()[: _MAX_TOKEN_BYTES + 2]
+    except OSError:
+        held = b""
+    if not re.fullmatch(rb"[!-~]{%d,%d}\n" % (_LIKELY_BYTES, _MAX_TOKEN_BYTES), held):
+        raise SettingsError(f"{str(path)!r} is no token file, and would be replaced", hint="name another, or remove it")
+
+
 def _read_keys(path: Path) -> tuple[bytes, bytes | None]:
     try:
         public, secret = zmq.auth.load_certificate(path)
@@ -159,10 +177,14 @@ def _read_keys(path: Path) -> tuple[bytes, bytes | None]:
 
 
 def _read_token(path: Path) -> str | None:
+    """None where there is no file. Raises: SettingsError for one that cannot be read."""
     try:
         return path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
+    except FileNotFoundError:
         return None
+    except (OSError, UnicodeDecodeError) as exc:
+        hint = f"it is its owner's alone; hand the token over as {TOKEN_VARIABLE}"
+        raise SettingsError(f"cannot read the token file {str(path)!r}: {exc}", hint=hint) from exc
 
 
 def _user_folder() -> Path:

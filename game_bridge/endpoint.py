@@ -38,7 +38,8 @@ def bind(address: str) -> Endpoint:
             return _bind_unix(place)
     except (OSError, ValueError) as exc:
         told = f"bridge.address: cannot listen on {address!r}: {exc}"
-        raise SettingsError(told, hint="is another server running?") from exc
+        hint = "is another server running? --port names another, 0 takes any free one"
+        raise SettingsError(told, hint=hint) from exc
     raise SettingsError(f"bridge.address: {address!r} is no address", hint="for example tcp://127.0.0.1:5577")
 
 

@@ -95,7 +95,8 @@ class GateLine(asyncio.Protocol):
         socket = transport.get_extra_info("socket")
         if socket is not None:  # else the system holds some MB for one that does not read
             socket.setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER_BYTES)
-        self.where = str(transport.get_extra_info("peername") or "this machine")
+        name = transport.get_extra_info("peername")
+        self.where = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "this machine"
         self.arrived_s = now_s = self._loop.time()
         messages_per_s = min(_STRANGERS_MESSAGES_PER_S, self._terms.messages_per_s)
         self._messages = Bucket(messages_per_s, messages_per_s, now_s)

@@ -23,6 +23,7 @@ _CLIENT: TypeAdapter[wire.ClientMessage] = TypeAdapter(Annotated[wire.ClientMess
 _SERVER: TypeAdapter[wire.ServerMessage] = TypeAdapter(Annotated[wire.ServerMessage, Field(discriminator="type")])
 _REQUEST_ID: TypeAdapter[str] = TypeAdapter(wire.RequestId)
 _REF: TypeAdapter[int] = TypeAdapter(wire.Ref)
+_MAX_FAULT_CHARS, _MAX_PLACE_CHARS = 600, 120
 _SIZE_FAULTS = frozenset({"string_too_long", "too_long"})
 
 Model = TypeVar("Model", bound=wire.WireModel)
@@ -292,7 +293,8 @@ def _explain(exc: ValidationError, prefix: str = "") -> BridgeError:
     kind = TooLarge if fault["type"] in _SIZE_FAULTS else ProtocolError
     others = exc.error_count() - 1
     hint = f"and {others} more faults" if others else ""
-    return kind(f"{place or 'type'}: {fault['msg']}, got {clip(fault['input'])}", hint=hint)
+    told = _cut(fault["msg"], _MAX_FAULT_CHARS)  # which may hold what came
+    return kind(f"{_cut(place, _MAX_PLACE_CHARS) or 'type'}: {told}, got {clip(fault['input'])}", hint=hint)
 
 
 def _tree(root: type[NpcError]) -> list[type[NpcError]]:

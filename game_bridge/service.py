@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 SERVER_NAME = "npc-sdk"
 CAPABILITIES = (
     "tools", "state", "approach", "typing", "frame", "stats", "start_by", "tool_choice", "structured", "emotes",
-    "confirm", "notices", "learn", "happen", "edits", "resume", "sessions", "raw_images", "barks",
+    "confirm", "notices", "learn", "happen", "edits", "resume", "sessions", "barks",
 )  # fmt: skip
 Terminal: TypeAlias = ReplyFinished | ReplyFailed
 OnEnded: TypeAlias = Callable[[str, Terminal], None]
@@ -53,7 +53,7 @@ class Service:
         """The answer to hello; resuming is what it says of a break. Raises: ProtocolError, TooLarge for a cast that the
         wire cannot carry.
         """
-        sees = ("images",) if self._world.engine.info.has_vision else ()
+        sees = ("images", "raw_images") if self._world.engine.info.has_vision else ()
         npcs = tuple(
             protocol.make(wire.NpcEntry, npc_id=npc_id, name=persona.name)
             for npc_id, persona in self._world.cast.items()
@@ -167,7 +167,8 @@ class Service:
         session = peer.session(message.session_id)
         peer.check_room("replies", len(peer.replies), self._limits.max_requests)
         if blobs and not self._world.engine.info.has_vision:
-            raise Unsupported(f"images: the model {self._world.engine.info.name!r} cannot see", hint="send text only")
+            hint = "send pictures where welcome.capabilities has images"
+            raise Unsupported(f"images: the model {self._world.engine.info.name!r} cannot see", hint=hint)
         peer.claim(message.request_id)
         longest_s = self._limits.reply_timeout_s
         order = Order(

@@ -96,6 +96,12 @@ class Desk:
     def cut(self, _identity: bytes) -> None:
         """Nobody is connected."""
 
+    def claim(self, _identity: bytes) -> None:
+        """Nobody waits for it."""
+
+    def release(self, _identity: bytes) -> None:
+        """Nobody waits for it."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

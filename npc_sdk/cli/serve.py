@@ -60,6 +60,10 @@ def serve(
     """
     from npc_sdk.cli.assembly import open_isolated_world, read_settings
 
+    if no_auth and token_file is not None:
+        raise SettingsError(
+            "--no-auth asks for no token, and --token-file wants one kept", hint="leave one of them out"
+        )
     chosen = read_settings(settings, engine=engine, personas=personas)
     at = (host or chosen.server.host, chosen.server.port if port is None else port)
     bridge = _bridge_settings(*at, chosen.server, no_auth)

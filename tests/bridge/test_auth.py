@@ -114,7 +114,7 @@ async def test_refusals_are_logged_but_do_not_fill_the_log(world: FakeWorld, cap
     assert "127.0.0.1" in told[0]
 
 
-@pytest.mark.parametrize("token", ["", "x" * 256, "grün", "two\nlines"])
+@pytest.mark.parametrize("token", ["", "x" * 256, "grün", "two\nlines", "two words"])
 def test_what_plain_cannot_carry_is_no_token(token: str) -> None:
     with pytest.raises(SettingsError) as caught:
         BridgeSettings(token=token)
@@ -149,9 +149,9 @@ def test_an_address_without_a_port_has_no_file(address: str) -> None:
 def test_the_environment_comes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     file = token_file("tcp://127.0.0.1:4711")
     assert file is not None
-    write_token(file, "from the file")
-    monkeypatch.setenv(credential.TOKEN_VARIABLE, "from the environment")
-    assert find_credential("tcp://127.0.0.1:4711", None, None) == "from the environment"
+    write_token(file, "from-the-file")
+    monkeypatch.setenv(credential.TOKEN_VARIABLE, "from-the-environment")
+    assert find_credential("tcp://127.0.0.1:4711", None, None) == "from-the-environment"
     assert find_credential("tcp://127.0.0.1:4711", "given", None) == "given"
 
 
@@ -167,6 +167,27 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot write the token file") as caught:
         write_token(tmp_path / "file" / "inside", "s3cret")
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_told_and_not_taken_for_none() -> None:
+    file = token_file("tcp://127.0.0.1:4711")
+    assert file is not None
+    file.mkdir(parents=True)
+    with pytest.raises(SettingsError, match="cannot read the token file") as caught:
+        find_credential("tcp://127.0.0.1:4711", None, None)
+    assert "NPC_SERVER_TOKEN" in caught.value.hint
+    assert find_credential("tcp://127.0.0.1:4711", "given", None) == "given"
+
+
+@pytest.mark.parametrize("held", ["my notes\n", "x\n", "", "two\nlines\n"])
+def test_a_file_that_holds_no_token_is_not_replaced(tmp_path: Path, held: str) -> None:
+    file = tmp_path / "notes"
+    file.write_text(held, encoding="ascii")
+    with pytest.raises(SettingsError, match="is no token file"):
+        write_token(file, "s3cret")
+    assert file.read_text(encoding="ascii") == held
+    file.write_text("an-older-token\n", encoding="ascii")
+    write_token(file, "s3cret")
 
 
 def make_keys(folder: Path, *names: str) -> None:

@@ -28,7 +28,6 @@ async def test_welcome_names_cast_limits_and_capabilities(raw: RawClient) -> Non
         "edits",
         "resume",
         "sessions",
-        "raw_images",
         "barks",
     )
     assert (welcome.ref, welcome.protocol, welcome.capabilities) == (1, 1, can)
