@@ -35,14 +35,16 @@ class Record:
 class TraceWriter:
     """``with TraceWriter(path) as trace: trace.add(record)``. Every record is in the file before the next one comes.
 
-    Raises: SettingsError where the file cannot be written.
+    Nothing is made or replaced before the block begins. Raises: SettingsError where the file cannot be written, or is
+    there already and may not be replaced.
     """
 
-    def __init__(self, path: Path, *, has_pictures: bool = True) -> None:
+    def __init__(self, path: Path, *, has_pictures: bool = True, replaces: bool = False) -> None:
+        self._path = path
         self._has_pictures = has_pictures
+        self._replaces = replaces
         self._pack = msgpack.Packer().pack
-        self._file: BinaryIO = _open(path)
-        self._write({"format": _FORMAT, "version": VERSION, "has_pictures": has_pictures})
+        self._file: BinaryIO | None = None
 
     def add(self, record: Record) -> None:
         """One more record."""
@@ -52,14 +54,18 @@ class TraceWriter:
         self._write([record.at_s, record.connection, record.kind, frames])
 
     def __enter__(self) -> Self:
+        self._file = _open(self._path, self._replaces)
+        self._write({"format": _FORMAT, "version": VERSION, "has_pictures": self._has_pictures})
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def _write(self, value: object) -> None:
+        assert self._file is not None, "open within the block"
         self._file.write(self._pack(value))
         self._file.flush()
 
@@ -119,8 +125,10 @@ def _refuse(path: Path, number: int, at: int, what: str, hint: str) -> None:
     raise ContentError(what, path=path, field=place, hint=hint)
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path, replaces: bool) -> BinaryIO:
     try:
-        return path.open("wb")
+        return path.open("wb" if replaces else "xb")
     except OSError as exc:
-        raise SettingsError(f"cannot write the trace {str(path)!r}: {exc}", hint="name another file") from exc
+        is_trace = isinstance(exc, FileExistsError) and path.is_file()
+        hint = "name another file, or replace it with --force" if is_trace else "name another file"
+        raise SettingsError(f"cannot write the trace {str(path)!r}: {exc}", hint=hint) from exc

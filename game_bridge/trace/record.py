@@ -10,12 +10,14 @@ import contextlib
 import itertools
 import logging
 import time
+from types import TracebackType
 from typing import Literal
 
 from game_bridge.credential import is_local
+from game_bridge.dealer import is_listening
 from game_bridge.trace.file import Record, TraceWriter
 from game_bridge.zmtp import GREETING_BYTES, Bounds, FrameReader
-from npc_sdk.errors import NpcError, SettingsError
+from npc_sdk.errors import ConnectionLost, NpcError, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +30,14 @@ _FLUSH_S = 1.0
 class Recorder:
     """``async with Recorder(trace, 5578, "tcp://127.0.0.1:5577") as recorder: await recorder.wait()``. Port 0 is any.
 
-    Raises: SettingsError for a server's address that is none, or a port that is taken.
+    Opens the trace itself, once nothing else can fail. Raises: SettingsError for a server's address that is none, a
+    port that is taken or a trace that cannot be written; ConnectionLost where no server answers.
     """
 
     def __init__(self, trace: TraceWriter, port: int, server: str) -> None:
         self._trace = trace
         self._port = port
+        self._server = server
         self._host, self._server_port = _parsed(server)
         self._numbers = itertools.count(1)
         self._started_s = time.monotonic()
@@ -47,20 +51,32 @@ class Recorder:
         return f"tcp://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Recorder:
+        if not await is_listening(self._server):
+            raise ConnectionLost(f"no server answers at {self._server}", hint="start it first, or name another --to")
         try:
             self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         except OSError as exc:
             raise SettingsError(f"cannot listen on port {self._port}: {exc}", hint="name another --listen") from exc
+        try:
+            self._trace.__enter__()  # without an await since it listens: nobody is served before
+        except BaseException:
+            self._listener.close()
+            raise
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
         assert self._listener is not None
-        self._listener.close()
-        for task in list(self._passing):
-            task.cancel()
-        if self._passing:
-            await asyncio.wait(self._passing)
-        await self._listener.wait_closed()
+        try:
+            self._listener.close()
+            for task in list(self._passing):
+                task.cancel()
+            if self._passing:
+                await asyncio.wait(self._passing)
+            await self._listener.wait_closed()
+        finally:
+            self._trace.__exit__(kind, exc, trace)
 
     async def wait(self) -> None:
         """Record until cancelled."""

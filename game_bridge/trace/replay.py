@@ -15,11 +15,12 @@ from typing import Any, cast
 
 import msgpack
 
+from game_bridge.dealer import is_listening
 from game_bridge.soak.raw_line import RawLine
 from game_bridge.trace.file import Record, read_trace
 from game_bridge.trace.outcome import Outcome, differences
 from game_bridge.trace.show import body_of
-from npc_sdk.errors import ContentError
+from npc_sdk.errors import AuthenticationFailed, ConnectionLost, ContentError
 
 PATIENCE_S = 90.0  # longer than a tool or a player is waited for
 _GIVEN = ("session_id", "call_id", "entry_id")
@@ -42,8 +43,13 @@ async def replay(path: Path, playing: Playing) -> list[str]:
     Raises: ContentError for a trace that cannot be played; ConnectionLost, AuthenticationFailed where nobody answers.
     """
     by_connection: dict[int, list[Record]] = {}
+    has_replies = False
     for record in read_trace(path):
         by_connection.setdefault(record.connection, []).append(record)
+        has_replies = has_replies or _ends_reply(record)
+    if not has_replies:
+        hint = "record until a reply has ended; what passes under a CURVE key is hidden"
+        raise ContentError("holds no replies", path=path, hint=hint)
     parts = [_Part(path, number, records, playing) for number, records in by_connection.items()]
     found = await asyncio.gather(*(part.play() for part in parts))
     return [line for lines in found for line in lines]
@@ -66,7 +72,7 @@ class _Part:
         """Raises: ContentError, ConnectionLost, AuthenticationFailed."""
         messages = list(self._messages())
         await asyncio.sleep(self._records[0].at_s / self._playing.speed)
-        self._line = await RawLine.open(self._playing.address, self._playing.token, self._hear, self._news.set)
+        self._line = await self._open()
         late: list[str] = []
         last_s = self._records[0].at_s
         try:
@@ -84,6 +90,17 @@ class _Part:
             self._line.cut()
         lines = [*late, *differences(self._before, self._after, is_exact=self._playing.is_exact)]
         return [f"#{self._number} {line}" for line in lines]
+
+    async def _open(self) -> RawLine:
+        """Raises: ConnectionLost, AuthenticationFailed."""
+        address, token = self._playing.address, self._playing.token
+        try:
+            return await RawLine.open(address, token, self._hear, self._news.set)
+        except ConnectionLost as exc:
+            if token or not await is_listening(address):
+                raise
+            hint = "show its token; a server with --no-auth takes none"
+            raise AuthenticationFailed(f"{address} hung up on a client without a token", hint=hint) from exc
 
     def _messages(self) -> Iterator[tuple[Record, dict[str, Any]]]:
         """Raises: ContentError for what cannot be sent again as it was."""
@@ -179,6 +196,11 @@ class _Heard:
 
     def _is_over(self, key: Hashable) -> bool:
         return isinstance(key, tuple) and len(key) > 1 and key[1] in self._ended
+
+
+def _ends_reply(record: Record) -> bool:
+    body = body_of(record) if record.kind == "server" else None
+    return body is not None and body.get("type") in ("finished", "failed")
 
 
 def play(path: Path, playing: Playing, say: Callable[[str], None]) -> bool:

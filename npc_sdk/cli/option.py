@@ -7,6 +7,10 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from npc_sdk.errors import SettingsError
+
+AUTH_HINT = "name the server's --token-file, or hand its token over as NPC_SERVER_TOKEN"
+
 Engine: TypeAlias = Annotated[
     str | None,
     typer.Option(help="A model that ships (hearth), a model's folder, or 'scripted'.", metavar="NAME|FOLDER"),
@@ -21,3 +25,21 @@ StateFile: TypeAlias = Annotated[
     typer.Option("--state", help="YAML or JSON with the variables that a game would set.", metavar="FILE"),
 ]
 Seed: TypeAlias = Annotated[int | None, typer.Option(help="Draw the same words each time.", min=0)]
+TokenFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file", help="Where npc serve left the server's token: its line 'token FILE'.", metavar="FILE"
+    ),
+]
+
+
+def read_token(path: Path) -> str:
+    """What a --token-file holds. Raises: SettingsError, which does not show it."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        hint = "npc serve prints where it lies; it goes with its server"
+        raise SettingsError(f"cannot read the token file {str(path)!r}: {exc}", hint=hint) from exc
+    if not token:
+        raise SettingsError(f"the token file {str(path)!r} is empty", hint="npc serve --token-file writes one")
+    return token

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from npc_sdk.cli import option
-from npc_sdk.errors import ConnectionLost
+from npc_sdk.errors import AuthenticationFailed, ConnectionLost
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -31,6 +31,7 @@ def top(
     interval: Annotated[float, typer.Option(help="Seconds from one look to the next.", min=0.1, max=3600)] = 1.0,
     host: Annotated[str | None, typer.Option(help="Where the server listens.")] = None,
     port: Annotated[int | None, typer.Option(help="The server's port.", min=1, max=65535)] = None,
+    token_file: option.TokenFile = None,
     settings: option.SettingsFile = None,
 ) -> None:
     """Watch a running server: its queue, cache, speed and last requests. Ctrl-C leaves.
@@ -44,7 +45,8 @@ def top(
     server = read_settings(settings).server
     address = f"tcp://{host or server.host}:{port or server.port}"
     console = Console(highlight=False)
-    with _connect(address, server.token) as client:
+    token = option.read_token(token_file) if token_file else server.token
+    with _connect(address, token) as client:
         if once or not console.is_terminal:
             console.print(board(client.stats(), address, ROWS), width=None if console.is_terminal else PLAIN_COLUMNS)
         else:
@@ -60,6 +62,8 @@ def _connect(address: str, token: str | None = None) -> NpcClient:
     except ConnectionLost as exc:
         hint = "start a server with npc serve, or name its --port"
         raise ConnectionLost(f"no server answers at {address}", hint=hint) from exc
+    except AuthenticationFailed as exc:
+        raise AuthenticationFailed(exc.message, hint=option.AUTH_HINT) from exc
 
 
 def _watch(client: NpcClient, address: str, console: Console, interval_s: float) -> None:

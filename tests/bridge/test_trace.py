@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from game_bridge.trace.outcome import Outcome, differences
 from game_bridge.trace.record import Recorder
 from game_bridge.trace.replay import Playing, replay
 from game_bridge.trace.show import json_of, line_of
-from npc_sdk.errors import AuthenticationFailed, ContentError, SettingsError
+from npc_sdk.errors import AuthenticationFailed, ConnectionLost, ContentError, NpcError, SettingsError
 from npc_sdk.messages import ImagePart
 
 from .conftest import RawClient, quick_settings
@@ -70,11 +72,11 @@ async def recorded(path: Path, *, token: str = "", has_pictures: bool = True, pi
     """The trace of one conversation with a fake world."""
     settings = quick_settings(token=token, allow_anonymous=False) if token else quick_settings()
     async with BridgeServer(FakeWorld(has_vision=picture), settings) as server:
-        with TraceWriter(path, has_pictures=has_pictures) as trace:
-            async with Recorder(trace, 0, server.address) as recorder:
-                client = Guest(recorder.address, token)
-                await converse(client, picture=picture)
-                client.close()
+        trace = TraceWriter(path, has_pictures=has_pictures)
+        async with Recorder(trace, 0, server.address) as recorder:
+            client = Guest(recorder.address, token)
+            await converse(client, picture=picture)
+            client.close()
     return path
 
 
@@ -146,12 +148,21 @@ class RefusingWorld(FakeWorld):
         self.talk = talk_and_break  # type: ignore[method-assign,assignment]
 
 
-async def test_a_replay_without_the_token_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("token", ["another", ""])
+async def test_a_replay_without_the_token_is_refused(tmp_path: Path, token: str) -> None:
     path = await recorded(tmp_path / "talk.trace")
     settings = quick_settings(token=TOKEN, allow_anonymous=False)
     async with BridgeServer(FakeWorld(), settings) as server:
         with pytest.raises(AuthenticationFailed):
-            await replay(path, Playing(server.address, "another", speed=100.0))
+            await replay(path, Playing(server.address, token, speed=100.0))
+
+
+@pytest.mark.parametrize("records", [(), (Record(0.0, 1, "open"), Record(1.0, 1, "close"))], ids=["none", "hidden"])
+def test_a_trace_without_replies_is_not_played(tmp_path: Path, records: tuple[Record, ...]) -> None:
+    trace_of(tmp_path / "a.trace", *records)
+    done = CliRunner().invoke(app, ["trace", "replay", str(tmp_path / "a.trace"), "--to", "tcp://127.0.0.1:9"])
+    assert isinstance(done.exception, ContentError)
+    assert done.exception.message.endswith("holds no replies")
 
 
 async def test_pictures_can_be_left_out_and_then_only_be_shown(tmp_path: Path) -> None:
@@ -172,12 +183,11 @@ async def test_what_is_no_protocol_passes_all_the_same(tmp_path: Path) -> None:
 
     listener = await asyncio.start_server(echo, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    with TraceWriter(tmp_path / "odd.trace") as trace:
-        async with Recorder(trace, 0, f"tcp://127.0.0.1:{port}") as recorder:
-            reader, writer = await asyncio.open_connection("127.0.0.1", int(recorder.address.rpartition(":")[2]))
-            writer.write(b"GET / HTTP/1.0\r\n\r\n" + b"\xff" * 70)
-            answer = await reader.read()
-            writer.close()
+    async with Recorder(TraceWriter(tmp_path / "odd.trace"), 0, f"tcp://127.0.0.1:{port}") as recorder:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(recorder.address.rpartition(":")[2]))
+        writer.write(b"GET / HTTP/1.0\r\n\r\n" + b"\xff" * 70)
+        answer = await reader.read()
+        writer.close()
     listener.close()
     assert answer == b"GET / HTTP/1.0\r\n\r\n" + b"\xff" * 70
     assert {one.kind for one in read_trace(tmp_path / "odd.trace")} <= {"open", "close"}
@@ -270,8 +280,59 @@ def test_the_command_shows_a_trace_and_ends_by_the_exit_codes(tmp_path: Path) ->
 
 @pytest.mark.parametrize("address", ["tcp://192.0.2.1:5577", "5577", "ipc:///tmp/x"])
 def test_only_servers_of_this_machine_are_recorded(tmp_path: Path, address: str) -> None:
-    with TraceWriter(tmp_path / "a.trace") as trace, pytest.raises(SettingsError):
-        Recorder(trace, 0, address)
+    with pytest.raises(SettingsError):
+        Recorder(TraceWriter(tmp_path / "a.trace"), 0, address)
+
+
+@contextlib.contextmanager
+def taken_port() -> Iterator[int]:
+    """Somebody listens there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def dead_port() -> Iterator[int]:
+    """Nobody listens there, and nobody else can."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+def record_in_vain(path: Path, to: int, *options: str) -> NpcError:
+    """Why a recording does not begin."""
+    done = CliRunner().invoke(app, ["trace", "record", str(path), "--to", f"tcp://127.0.0.1:{to}", *options])
+    assert "ready" not in done.output
+    assert isinstance(done.exception, NpcError), done.exception
+    return done.exception
+
+
+def test_a_recording_that_cannot_begin_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.trace"
+    before = trace_of(path, SAY)
+    with taken_port() as server, taken_port() as listen:
+        there = record_in_vain(path, server)
+        assert (type(there), "--force" in there.hint) == (SettingsError, True)
+        busy = record_in_vain(path, server, "--listen", str(listen), "--force")
+        assert "cannot listen" in busy.message
+        assert "--force" not in record_in_vain(tmp_path, server).hint
+        record_in_vain(tmp_path / "new.trace", server, "--listen", str(listen))
+    with dead_port() as server:
+        dead = record_in_vain(path, server, "--force")
+    assert (type(dead), "no server answers" in dead.message) == (ConnectionLost, True)
+    assert path.read_bytes() == before
+    assert not (tmp_path / "new.trace").exists()
+
+
+def test_a_trace_is_replaced_only_where_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.trace"
+    trace_of(path, SAY, SAY)
+    with pytest.raises(SettingsError, match="--force"), TraceWriter(path):
+        pass
+    assert len(list(read_trace(path))) == 2
+    with TraceWriter(path, replaces=True) as trace:
+        trace.add(SAY)
+    assert len(list(read_trace(path))) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
@@ -292,5 +353,29 @@ def test_a_real_conversation_is_recorded_and_replayed_by_the_command(tmp_path: P
         options = ["--to", victim.address, "--speed", "100", "--exact"]
         done = CliRunner().invoke(app, ["trace", "replay", str(path), *options, f"--token={victim.token}"])
         assert (done.exit_code, done.output.strip()) == (0, "as recorded")
-        refused = CliRunner().invoke(app, ["trace", "replay", str(path), *options, "--token=another"])
-        assert isinstance(refused.exception, AuthenticationFailed)
+        file = tmp_path / "token"
+        file.write_text(f"{victim.token}\n", encoding="ascii")
+        done = CliRunner().invoke(app, ["trace", "replay", str(path), *options, "--token-file", str(file)])
+        assert (done.exit_code, done.output.strip()) == (0, "as recorded")
+        for token in ("another", ""):
+            refused = CliRunner().invoke(app, ["trace", "replay", str(path), *options, f"--token={token}"])
+            assert isinstance(refused.exception, AuthenticationFailed)
+            assert "--token-file" in refused.exception.hint
+
+
+def test_a_token_is_named_once_and_its_file_must_hold_it(tmp_path: Path) -> None:
+    def refusal(*options: str) -> str:
+        done = CliRunner().invoke(app, ["trace", "replay", str(tmp_path / "a.trace"), *options])
+        assert isinstance(done.exception, SettingsError)
+        return done.exception.message
+
+    file = tmp_path / "token"
+    assert "cannot read the token file" in refusal("--token-file", str(file))
+    file.touch()
+    assert "is empty" in refusal("--token-file", str(file))
+    assert "both" in refusal("--token-file", str(file), "--token", "x")
+
+
+def test_the_help_of_a_replay_warns_of_what_is_seen_and_of_chance() -> None:
+    done = CliRunner().invoke(app, ["trace", "replay", "--help"], env={"COLUMNS": "300", "NO_COLOR": "1"})
+    assert [word for word in ("process list", "--token-file", "--seed") if word not in done.output] == []

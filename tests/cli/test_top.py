@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 from test_npc_command import npc
 from test_serve import address_of, start
+from typer.testing import CliRunner
 
 from game_bridge import message as wire
 from game_bridge.client import NpcClient
 from npc_sdk.cli import top
-from npc_sdk.errors import ConnectionLost
+from npc_sdk.cli.app import app
+from npc_sdk.errors import AuthenticationFailed, ConnectionLost
 
 REPLY = wire.RequestFields(
     is_front=False,
@@ -125,6 +128,23 @@ def test_a_terminal_is_redrawn_until_somebody_leaves(address: str, monkeypatch: 
         top._watch(client, address, console, 0.5)
     assert looks == [0.5] * 3
     assert out.getvalue().count("scripted on none") == 3
+
+
+def test_the_token_can_lie_in_a_file_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(top, "PATIENCE_S", 60.0)
+    file, wrong = tmp_path / "token", tmp_path / "wrong"
+    wrong.write_text("another\n", encoding="ascii")
+    with start("--until-input-closes", "--token-file", str(file)) as server:
+        look = ["top", "--once", "--port", address_of(server).rpartition(":")[2]]
+        let_in, refused, stranger = (
+            CliRunner().invoke(app, [*look, *options])
+            for options in (["--token-file", str(file)], ["--token-file", str(wrong)], [])
+        )
+        server.communicate(timeout=20)
+    assert (let_in.exit_code, "scripted on none" in let_in.output) == (0, True)
+    for done in (refused, stranger):
+        assert isinstance(done.exception, AuthenticationFailed)
+        assert "--token-file" in done.exception.hint
 
 
 def test_no_server_is_told_in_a_few_words(monkeypatch: pytest.MonkeyPatch) -> None:
