@@ -111,7 +111,7 @@ def _lines(figures: Figures, address: str) -> dict[str, str]:
 def _speed(replies: list[RequestFields]) -> str:
     """Medians over the last replies."""
     if not replies:
-        return "no replies yet"
+        return "no replies yet, or a scripted engine, which keeps no figures"
     tokens_per_s = statistics.median(reply.tokens_per_s for reply in replies)
     first_ms = statistics.median(reply.first_token_s for reply in replies) * 1e3
     return f"{tokens_per_s:.1f} tokens/s, {first_ms:.1f} ms to the first (medians of {len(replies)})"
