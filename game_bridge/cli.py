@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+import signal
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -50,14 +50,21 @@ def record(
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     writer = TraceWriter(file, has_pictures=not without_pictures, replaces=force)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_record(writer, listen, to))
+    asyncio.run(_record(writer, listen, to))
 
 
 async def _record(writer: TraceWriter, port: int, server: str) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where whoever started us had SIGINT ignored
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     async with Recorder(writer, port, server) as recorder:
         typer.echo(f"ready {recorder.address}")
-        await recorder.wait()
+        waits = [asyncio.ensure_future(recorder.wait()), asyncio.ensure_future(stop.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
 
 
 @trace.command()
