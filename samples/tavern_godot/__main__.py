@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SERVE = ("-m", "npc_sdk.cli", "serve", "--until-input-closes")
 TIME_LIMIT_S, MODEL_TIME_LIMIT_S = 120.0, 900.0
 _PATIENCE_S, _MODEL_PATIENCE_S = 50.0, 180.0  # for one step of the evening
 _START_S = 300.0  # a large model on a slow disk
+_LAST_LINES = 10  # of the engine, told where it fails
 INTERRUPTED = 130
 FAULT = "SCRIPT ERROR"  # how the engine begins its words on a mistake in the game's own code
 
@@ -69,6 +71,7 @@ def _watch(
     arguments = _game_arguments(options, server.address)
     with running_game(engine, project, arguments, server.token, deadline) as (process, lines):
         faults = 0
+        unread: deque[str] = deque(maxlen=_LAST_LINES)
         for line in lines:
             entry = read_line(line)
             if entry is not None:
@@ -78,7 +81,12 @@ def _watch(
             elif line.startswith(FAULT):
                 faults += 1
                 print(line, file=sys.stderr)
-        return exit_code(process) or int(faults > 0)
+            else:
+                unread.append(line)
+        code = exit_code(process)
+        if code != 0 and unread:
+            print("the engine's last words:", *unread, sep="\n", file=sys.stderr)
+        return code or int(faults > 0)
 
 
 def _server_arguments(options: argparse.Namespace, personas: Path) -> list[str]:

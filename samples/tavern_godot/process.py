@@ -111,12 +111,19 @@ def engine_for(*, has_window: bool, is_pictured: bool) -> list[str]:
         return [found]
     command = [found, "--video-driver", "GLES2"]
     if not is_pictured:
+        _check_display()
         return command
     screen = shutil.which("xvfb-run")
     if screen is None:
         raise SettingsError("pictures want a screen: no xvfb-run", hint="apt-get install xvfb")
     size = f"{WIDTH}x{HEIGHT}"
     return [screen, "-a", "-s", f"-screen 0 {size}x24", *command, "--audio-driver", "Dummy", "--resolution", size]
+
+
+def _check_display() -> None:
+    """Raises: SettingsError where there is nowhere to show a window; the engine would end without a word."""
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
+        raise SettingsError("no display to show a window on", hint="use --evening (godot3-server), or xvfb-run")
 
 
 def _open(command: Sequence[str], environment: dict[str, str], errors: int) -> subprocess.Popen[str]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO, Any
 
+import msgpack
 import pytest
 
 import game_bridge
 from game_bridge.conformance.run import PASSED, run_client
+
+from .test_client_godot import LIMITS, hear, message, shake_hands
 
 pytestmark = pytest.mark.engines
 
@@ -20,6 +26,7 @@ _STRICT = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{_CPP /
 _SANITIZED = ["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 _BUILD_S = 600.0
 _RUN_S = 180.0
+_PEER_S = 60.0
 
 
 def compiled(compiler: str, source: str, target: Path, options: Sequence[str]) -> Path:
@@ -80,6 +87,78 @@ def test_the_example_plays_when_built_without_exceptions_and_rtti(compiler: str,
     built = compiled(compiler, "example/talk.cpp", tmp_path / "talk", engine)
     player = ["sh", "-c", f'echo Hello. | "{built}" "$1" "$2" "$3" mara', "talk"]
     assert run_client(player) == ["What do you want?", "Good day to you. Come in."]
+
+
+@pytest.fixture(scope="session")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The example."""
+    return str(compiled("g++", "example/talk.cpp", tmp_path_factory.mktemp("talk") / "talk", ["-O0", "-pthread"]))
+
+
+def test_an_npc_that_there_is_not_ends_the_example_with_an_error(talk: str) -> None:
+    told, status = run_client(["sh", "-c", f'"{talk}" "$1" "$2" "$3" nobody', "talk"], token="s3cret")
+    assert told.startswith("[unknown_npc: ")
+    assert status == "exit 1"
+
+
+@pytest.mark.parametrize("shown", [pytest.param("another", id="wrong"), pytest.param("", id="missing")])
+def test_a_token_that_does_not_do_ends_the_example_with_an_error(talk: str, shown: str) -> None:
+    player = ["sh", "-c", f'"{talk}" "$1" "$2" "$3" mara', "talk"]
+    told, status = run_client(player, token="s3cret", shown=shown)
+    assert told.startswith("[auth: ")
+    assert status == "exit 1"
+
+
+def hear_until(peer: socket.socket, kind: str, count: int = 1) -> dict[str, Any]:
+    """Reads so many messages of a kind; the last of them."""
+    body: dict[str, Any] = {}
+    while count > 0:
+        body = msgpack.unpackb(hear(peer, 1))
+        count -= body["type"] == kind
+    return body
+
+
+def player_types(keys: IO[str], line: str) -> None:
+    """And goes away."""
+    keys.write(f"{line}\n")
+    keys.close()
+
+
+def play(peer: socket.socket, is_thinking: Callable[[], object]) -> None:
+    """A server whose player thinks until a few heartbeats have come."""
+    shake_hands(peer)
+    limits = {**LIMITS, "heartbeat_s": 0.05, "idle_s": _PEER_S}
+    known = {"protocol": 1, "server": "fake", "capabilities": [], "limits": limits, "npcs": []}
+    peer.sendall(message({"type": "welcome", "ref": hear_until(peer, "hello")["ref"], **known}))
+    talking = {"type": "talking", "session_id": "s", "npc_id": "mara", "greeting": "Yes?"}
+    peer.sendall(message({**talking, "ref": hear_until(peer, "talk")["ref"]}))
+    hear_until(peer, "ping", 5)
+    is_thinking()
+    said = hear_until(peer, "say")
+    end = {"type": "finished", "request_id": said["request_id"], "text": "", "finish_reason": "stop"}
+    peer.sendall(message(end))
+    peer.sendall(message({"type": "goodbye", "reason": "bye", "ref": hear_until(peer, "bye")["ref"]}))
+
+
+def test_a_player_of_the_example_may_think_for_as_long_as_they_like(talk: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(_PEER_S)
+        command = [talk, "127.0.0.1", str(listener.getsockname()[1]), "", "mara"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as player:
+            keys = player.stdin
+            assert keys is not None
+            # before the end of the input, should the server give up
+            giving_up = threading.Timer(2 * _PEER_S, player.kill)
+            giving_up.start()
+            try:
+                peer, _ = listener.accept()
+                with peer:
+                    peer.settimeout(_PEER_S)
+                    play(peer, lambda: player_types(keys, "Hello."))
+                assert player.wait(_PEER_S) == 0
+            finally:
+                giving_up.cancel()
+                player.kill()
 
 
 @pytest.mark.parametrize("header", sorted(path.name for path in (_CPP / "include" / "npc").glob("*.hpp")))

@@ -278,6 +278,22 @@ def test_a_reply_goes_on_after_a_break_or_ends_once(
 
 
 @needs_engine
+@pytest.mark.parametrize("is_there", [True, False], ids=["cannot be read", "is not there"])
+def test_a_token_file_that_cannot_be_read_is_told_where_nobody_is_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve: Serve, is_there: bool
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    port = serve(hang_up)
+    file = tmp_path / "npc-sdk" / f"{port}.token"
+    file.parent.mkdir()
+    if is_there:
+        file.mkdir()  # nobody can read a folder, not even root
+    (told,) = lines_of(tmp_path / "project", "probe", "127.0.0.1", port, "")
+    assert told.startswith("disconnected auth ")
+    assert (f"'{file}' cannot be read" in told) == is_there
+
+
+@needs_engine
 def test_nobody_listens(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -287,13 +303,51 @@ def test_nobody_listens(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("version", ["3", "4"])
-def test_installing_puts_all_files_of_a_version_into_a_project(tmp_path: Path, version: str) -> None:
-    (tmp_path / "project.godot").touch()
-    assert main([str(tmp_path), "--godot", version]) == 0
+@pytest.mark.parametrize(
+    ("project", "asked", "version"),
+    [
+        pytest.param("config_version=4\n", [], "3", id="a project of Godot 3"),
+        pytest.param("; Godot\nconfig_version = 5\n", [], "4", id="a project of Godot 4"),
+        pytest.param("config_version=4\n", ["--godot", "3"], "3", id="both agree"),
+        pytest.param("", ["--godot", "3"], "3", id="it does not say, 3 is asked"),
+        pytest.param("", ["--godot", "4"], "4", id="it does not say, 4 is asked"),
+    ],
+)
+def test_installing_puts_all_files_of_a_version_into_a_project(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], project: str, asked: list[str], version: str
+) -> None:
+    (tmp_path / "project.godot").write_text(project, encoding="utf-8")
+    assert main([str(tmp_path), *asked]) == 0
+    assert f"Godot {version}" in capsys.readouterr().out
+    installed = (tmp_path / godot.ADDON / "platform.gd").read_bytes()
+    assert installed == (HERE / f"godot{version}" / "platform.gd").read_bytes()
     names = {file.name for file in (tmp_path / godot.ADDON).iterdir()}
     assert {"npc_world.gd", "npc.gd", "platform.gd", "world_base.gd", "link.gd"} <= names
     assert "preload" in (tmp_path / godot.ADDON / "link.gd").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("project", "asked", "told"),
+    [
+        pytest.param("config_version=4\n", ["--godot", "4"], "Godot 3, not 4", id="4 into 3"),
+        pytest.param("config_version=5\n", ["--godot", "3"], "Godot 4, not 3", id="3 into 4"),
+        pytest.param("config_version=99\n", [], "--godot 3 or --godot 4", id="a version that nobody knows"),
+        pytest.param("[application]\n", [], "--godot 3 or --godot 4", id="no version"),
+    ],
+)
+def test_an_addon_of_another_version_is_not_installed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], project: str, asked: list[str], told: str
+) -> None:
+    (tmp_path / "project.godot").write_text(project, encoding="utf-8")
+    assert main([str(tmp_path), *asked]) == 2
+    assert told in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["project.godot"]
+
+
+def test_the_example_takes_the_addon_that_it_needs(tmp_path: Path) -> None:
+    shutil.copytree(HERE / "example", tmp_path, dirs_exist_ok=True)
+    assert main([str(tmp_path)]) == 0
+    assert "PAUSE_MODE_PROCESS" in (tmp_path / godot.ADDON / "platform.gd").read_text(encoding="utf-8")
 
 
 def test_installing_into_what_is_no_project_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,10 +33,10 @@ pytestmark = [
 ]
 
 
-def _build(built: Path, *patterns: str) -> tuple[str, ...]:
+def _build(built: Path, *patterns: str, more: Sequence[Path] = ()) -> tuple[str, ...]:
     """A warning of the compiler is an error."""
     sources = [str(path) for pattern in patterns for path in sorted(_PLUGIN.glob(pattern))]
-    command = ["mcs", "-langversion:7.2", "-warnaserror", "-warn:4", f"-out:{built}", *sources]
+    command = ["mcs", "-langversion:7.2", "-warnaserror", "-warn:4", f"-out:{built}", *sources, *map(str, more)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_BUILD_S)
     assert done.returncode == 0, done.stdout + done.stderr
     return ("mono", str(built))
@@ -246,6 +246,37 @@ def meet(program: tuple[str, ...], mode: str, *behaviours: Behaviour) -> str:
 
 def test_a_server_of_another_mechanism_that_just_hangs_up_is_an_auth_error(program: tuple[str, ...]) -> None:
     assert meet(program, "hostile", _hangs_up, _hangs_up) == "auth"
+
+
+_DIALS = """\
+public static class Dials
+{
+    public static void Main(string[] arguments)
+    {
+        using (var client = new NpcBridge.NpcClient(new NpcBridge.NpcClientOptions { Port = int.Parse(arguments[0]) }))
+            try { client.ConnectAsync().GetAwaiter().GetResult(); }
+            catch (NpcBridge.NpcException error) { System.Console.WriteLine(error); }
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["cannot be read", "is not there"])
+def test_a_token_file_that_cannot_be_read_is_told_where_nobody_is_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    monkeypatch.delenv("NPC_SERVER_TOKEN", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "Dials.cs").write_text(_DIALS, encoding="utf-8")
+    command = _build(tmp_path / "dials.exe", "Runtime/Core/*.cs", more=[tmp_path / "Dials.cs"])
+    with bad_server(_hangs_up, _hangs_up) as port:
+        file = tmp_path / "npc-sdk" / f"{port}.token"
+        file.parent.mkdir()
+        if is_there:
+            file.mkdir()  # nobody can read a folder, not even root
+        done = subprocess.run([*command, str(port)], capture_output=True, text=True, timeout=_RUN_S, check=True)
+    assert done.stdout.startswith("auth: ")
+    assert (f"'{file}' cannot be read" in done.stdout) == is_there
 
 
 _KEY = "0123456789abcdef01234567"

@@ -14,8 +14,8 @@ import yaml
 
 from npc_sdk.errors import ConnectionLost, SettingsError
 from samples.tavern_godot import process
-from samples.tavern_godot.__main__ import main
-from samples.tavern_godot.process import HEADLESS, Server, engine_for, running_game
+from samples.tavern_godot.__main__ import _parser, _watch, main
+from samples.tavern_godot.process import HEADLESS, WINDOWED, Server, engine_for, running_game
 from samples.tavern_godot.project import CAST, GAME, make_personas, make_project, village
 from samples.tavern_godot.transcript import read_line, told
 from samples.tavern_text.rule import RULES
@@ -135,6 +135,45 @@ def test_a_missing_engine_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match="godot3-server") as caught:
         engine_for(has_window=False, is_pictured=False)
     assert "apt-get install" in caught.value.hint
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The engine with a window is there, a display is not."""
+    program = tmp_path / WINDOWED[0]
+    program.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    return str(program)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_window_without_a_display_is_told_with_what_helps() -> None:
+    with pytest.raises(SettingsError, match="no display") as caught:
+        engine_for(has_window=True, is_pictured=False)
+    assert "--evening" in caught.value.hint
+    assert "xvfb-run" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_a_window_opens_on_any_display(installed: str, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, ":0")
+    assert engine_for(has_window=True, is_pictured=False)[0] == installed
+
+
+def test_the_last_words_of_an_engine_that_fails_are_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    engine = [sys.executable, "-c", "print(*[f'engine line {n}.' for n in range(20)], sep='\\n'); raise SystemExit(3)"]
+    assert _watch(_parser().parse_args([]), Server([], 1.0), engine, tmp_path, None) == 3
+    told = capfd.readouterr().err.splitlines()
+    assert told[1:] == [f"engine line {number}." for number in range(10, 20)]
+
+
+def test_an_engine_that_ends_well_has_no_last_words(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    engine = [sys.executable, "-c", "print('Godot Engine')"]
+    assert _watch(_parser().parse_args([]), Server([], 1.0), engine, tmp_path, None) == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_a_game_that_hangs_is_ended_in_time(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ var _is_scripted = false
 
 func _on_connected():
 	print("connected to: ", $World.npcs().values())
+	$World.set_state({"holds": ["sword"]}, "mara")  # before the game has told it, she cannot give it
 	$Npc.talk()
 	for argument in OS.get_cmdline_args():
 		if argument.begins_with("--say="):

@@ -48,6 +48,11 @@ static func read_file(path: String) -> String:
 	return file.get_as_text() if file.open(path, File.READ) == OK else ""
 
 
+# Why a file cannot be read: OK, or an error of the engine.
+static func read_error(path: String) -> int:
+	return File.new().open(path, File.READ)
+
+
 # The state of a TCP stream, after it has looked at its socket.
 static func status_of(stream: StreamPeerTCP) -> int:
 	return stream.get_status()

@@ -47,6 +47,11 @@ static func read_file(path: String) -> String:
 	return FileAccess.get_file_as_string(path) if FileAccess.file_exists(path) else ""
 
 
+# Why a file cannot be read: OK, or an error of the engine.
+static func read_error(path: String) -> int:
+	return OK if FileAccess.open(path, FileAccess.READ) != null else FileAccess.get_open_error()
+
+
 # The state of a TCP stream, after it has looked at its socket.
 static func status_of(stream: StreamPeerTCP) -> int:
 	stream.poll()

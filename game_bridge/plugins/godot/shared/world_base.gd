@@ -177,6 +177,9 @@ func link_token() -> String:
 
 # Called by the link, also for each attempt that failed.
 func link_lost(error: Dictionary) -> void:
+	var fault = Token.fault(str(get("token")), _host, _port) if error["code"] == "auth" else ""
+	if fault != "":
+		error = Problem.make(error["code"], error["message"], fault)
 	emit_signal("disconnected", error)
 
 

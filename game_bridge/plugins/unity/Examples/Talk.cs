@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Threading.Tasks;
 
 namespace NpcBridge.Examples
@@ -10,7 +11,10 @@ namespace NpcBridge.Examples
     {
         public static int Main(string[] arguments)
         {
-            return Run(arguments).GetAwaiter().GetResult();
+            if (arguments.Length == 3)
+                return Run(arguments).GetAwaiter().GetResult();
+            Console.Error.WriteLine("usage: talk.exe HOST PORT TOKEN   (TOKEN may be \"\")");
+            return 2;
         }
 
         private static async Task<int> Run(string[] arguments)
@@ -24,6 +28,9 @@ namespace NpcBridge.Examples
                 try
                 {
                     await client.ConnectAsync();
+                    // what she holds; before the game has told it, she cannot give it
+                    var state = new Dictionary<string, object> { ["holds"] = new[] { "sword" } };
+                    await client.SetStateAsync(state, "mara");
                     var mara = await client.TalkAsync("mara", "Robin");
                     Console.WriteLine("Mara: " + mara.Greeting);
                     var reply = mara.Say("Give me the sword.", said =>

@@ -21,7 +21,10 @@ public:
     // Heard once a session, before the first reply in it.
     void on_greeting(std::function<void(const std::string&)> greeting) { state_->greeting = std::move(greeting); }
 
-    // Open the session now, for its greeting. What goes wrong, the next ask tells.
+    // Heard where the session cannot be opened: an NPC that there is not, for one. Whoever asked hears it as well.
+    void on_refused(std::function<void(const Error&)> refused) { state_->refused = std::move(refused); }
+
+    // Open the session now, for its greeting. What goes wrong, on_refused tells.
     void open() { open(state_); }
 
     // The player speaks. One reply at a time: a second ask before the end of the first fails with bad_request.
@@ -65,6 +68,7 @@ private:
         bool is_opening = false;
         std::vector<Waiting> waiting;
         std::function<void(const std::string&)> greeting;
+        std::function<void(const Error&)> refused;
     };
 
     static void open(const std::shared_ptr<State>& state) {
@@ -80,6 +84,7 @@ private:
         state.session_id = talking.answer.session_id;
         state.connection = state.client.connections();
         if (talking && state.greeting) state.greeting(talking.answer.greeting);
+        if (!talking && state.refused) state.refused(talking.error);
         for (const Waiting& one : waiting) {
             if (talking)
                 state.request_id = state.client.say(talking.answer.session_id, one.text, one.listener, one.options);

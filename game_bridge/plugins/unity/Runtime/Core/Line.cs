@@ -29,10 +29,10 @@ namespace NpcBridge
             {
                 new Handshake(_wire, _reader, token).Run(deadline, isStopped);
             }
-            catch (NpcException)
+            catch (NpcException error)
             {
                 _wire.Close();
-                throw;
+                throw NpcToken.Explained(error, options);
             }
             _outbox = new Outbox(_wire, error => Interlocked.CompareExchange(ref _broken, error, null), onFull);
         }

@@ -25,7 +25,18 @@ namespace NpcBridge
             if (options.Token != null)
                 return options.Token;
             var given = Environment.GetEnvironmentVariable(Variable);
-            return string.IsNullOrEmpty(given) ? Read(File(options)) : given;
+            if (!string.IsNullOrEmpty(given))
+                return given;
+            return Read(File(options), out _);
+        }
+
+        /// <summary>An error of a server that lets nobody in, with what keeps the token's file from being read.</summary>
+        internal static NpcException Explained(NpcException error, NpcClientOptions options)
+        {
+            if (error.Code != "auth" || !IsLocal(options.Host) || !MayChange(options))
+                return error;
+            Read(File(options), out var fault);
+            return fault == null ? error : new NpcException(error.Code, error.Message, fault, error.IsRetryable);
         }
 
         /// <summary>Whether another token may be found when the server has been started anew.</summary>
@@ -39,15 +50,21 @@ namespace NpcBridge
             return options.TokenFile ?? Path.Combine(UserFolder(), "npc-sdk", options.Port + ".token");
         }
 
-        private static string Read(string path)
+        /// <summary>
+        /// "" where there is no token to read; fault then says why, but for a file that is not there.
+        /// </summary>
+        private static string Read(string path, out string fault)
         {
+            fault = null;
             try
             {
                 return System.IO.File.ReadAllText(path).Trim();
             }
             catch (Exception problem) when (problem is IOException || problem is UnauthorizedAccessException)
             {
-                // without a file there is nothing to show; a server that wants a token says so
+                // nothing to show then; a server that wants a token says so
+                if (!(problem is FileNotFoundException || problem is DirectoryNotFoundException))
+                    fault = "the token file '" + path + "' cannot be read: " + problem.Message;
                 return "";
             }
         }
