@@ -105,6 +105,7 @@ async def test_a_child_that_hangs_dies_though_the_wait_for_its_end_is_cancelled(
     with pytest.raises(asyncio.CancelledError):
         await soon(ending)
     await gone(child.process_id)
+    await soon(child.end())  # asyncio has heard of it by now, or its own account of the process would warn
 
 
 async def test_a_name_that_no_command_line_can_hold_is_told() -> None:
