@@ -11,7 +11,7 @@ import contextlib
 import logging
 from dataclasses import replace
 
-from game_bridge.server import BridgeServer
+from game_bridge.conformance.server import serve
 from game_bridge.settings import BridgeSettings
 from game_bridge.soak.counting import make_world
 from game_bridge.told import Limits
@@ -20,35 +20,26 @@ _MAX_PEERS = 1_024
 _UNLIMITED = 1e9
 
 
-async def serve(token: str, delay_s: float, is_unlimited: bool) -> None:
-    """Raises: SettingsError; whatever broke the server."""
+def _settings(token: str, is_unlimited: bool) -> BridgeSettings:
     settings = BridgeSettings(
         address="tcp://127.0.0.1:*",
         token=token,
         limits=Limits(heartbeat_s=1.0, idle_s=120.0),
         max_peers=_MAX_PEERS,
     )
-    if is_unlimited:
-        settings = replace(settings, messages_per_s=_UNLIMITED)
-    world = make_world(delay_s)
-    try:
-        async with BridgeServer(world, settings) as server:
-            print(f"ready {server.address}", flush=True)
-            await server.wait()
-    finally:
-        await world.close()
+    return replace(settings, messages_per_s=_UNLIMITED) if is_unlimited else settings
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m game_bridge.soak.server", description=serve.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m game_bridge.soak.server", description=__doc__)
     parser.add_argument("--token", required=True, help="what clients must show")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each word")
     parser.add_argument("--unlimited", action="store_true", help="read each client as fast as it sends, for a bench")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(options.token, options.delay, options.unlimited))
+        asyncio.run(serve(make_world(options.delay), _settings(options.token, options.unlimited)))
 
 
 if __name__ == "__main__":
