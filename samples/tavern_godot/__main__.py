@@ -11,9 +11,10 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from game_bridge.plugins.godot import Version
 from npc_sdk.errors import NpcError
 from samples.tavern_godot.picture import make_small
-from samples.tavern_godot.process import Server, engine_for, exit_code, running_game
+from samples.tavern_godot.process import Server, engine_for, exit_code, running_game, version_for
 from samples.tavern_godot.project import make_personas, make_project
 from samples.tavern_godot.transcript import read_line, told
 
@@ -33,13 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a polite kill leaves nothing behind
     try:
         if options.project:
-            make_project(options.project)
-            make_personas(options.project / "personas")
-            print(f"{options.project}: open it in Godot 3, and run npc serve --personas {options.project / 'personas'}")
-            return 0
+            return _write(options.project, options.godot or version_for(has_window=True))
         return _play(options)
     except NpcError as error:
-        print(f"{error} ({error.hint})" if error.hint else error, file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -47,13 +45,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, before)
 
 
+def _write(project: Path, version: Version) -> int:
+    """Raises: OSError."""
+    make_project(project, version)
+    make_personas(project / "personas")
+    print(f"{project}: open it in Godot {version}, and run npc serve --personas {project / 'personas'}")
+    return 0
+
+
 def _play(options: argparse.Namespace) -> int:
     """Raises: NpcError where something is not installed, does not start or takes too long."""
-    engine = engine_for(has_window=not options.evening or bool(options.pictures), is_pictured=bool(options.pictures))
+    has_window = not options.evening or bool(options.pictures)
+    version = options.godot or version_for(has_window=has_window)
+    engine = engine_for(version, has_window=has_window, is_pictured=bool(options.pictures))
     limit_s = options.time_limit or (TIME_LIMIT_S if options.scripted else MODEL_TIME_LIMIT_S)
     with tempfile.TemporaryDirectory(prefix="tavern-") as folder:
         project, personas = Path(folder, "game"), Path(folder, "personas")
-        make_project(project)
+        make_project(project, version)
         make_personas(personas)
         with Server(_server_arguments(options, personas), min(limit_s, _START_S)) as server:
             deadline = time.monotonic() + limit_s if options.evening else None
@@ -112,6 +120,7 @@ def _game_arguments(options: argparse.Namespace, address: str) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m samples.tavern_godot", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--godot", choices=("3", "4"), help="its version; else 3 where that is installed, or 4")
     parser.add_argument("--scripted", action="store_true", help="NPCs without a model, who always say the same")
     parser.add_argument("--engine", help="the server's engine; hearth where not given")
     parser.add_argument("--seed", type=int, default=7, help="draw the NPCs' words alike each time")

@@ -18,13 +18,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from game_bridge.credential import TOKEN_VARIABLE, new_token
+from game_bridge.plugins.godot import Version
 from npc_sdk.errors import ConnectionLost, SettingsError
 
 HEADLESS = ("godot3-server",)
 WINDOWED = ("godot3-runner", "godot3", "godot")
+GODOT_4 = ("godot4", "godot")  # with a window and without one
 WIDTH, HEIGHT = 1920, 1080
 _DOWN_S = 0.5  # between the death of one server and the birth of the next
 _END_S = 5.0
+_ASK_S = 20.0  # for an engine to tell its version
+# the game is silent: without the last two the engine complains of a machine without a sound card
+_WINDOW: dict[Version, tuple[str, ...]] = {
+    "3": ("--video-driver", "GLES2", "--audio-driver", "Dummy"),
+    "4": ("--rendering-driver", "opengl3", "--audio-driver", "Dummy"),
+}
 
 
 class Server:
@@ -100,16 +108,21 @@ def exit_code(process: subprocess.Popen[str]) -> int:
         return 1
 
 
-def engine_for(*, has_window: bool, is_pictured: bool) -> list[str]:
-    """The command that starts Godot 3. Raises: SettingsError where it is not installed."""
-    names = WINDOWED if has_window else HEADLESS
-    found = next((path for name in names if (path := shutil.which(name))), None)
+def version_for(*, has_window: bool) -> Version:
+    """Which Godot plays where none was asked for: 3 where it is installed, so that an evening is the same one."""
+    return "4" if _program("3", has_window) is None and _program("4", has_window) is not None else "3"
+
+
+def engine_for(version: Version = "3", *, has_window: bool, is_pictured: bool) -> list[str]:
+    """The command that starts Godot. Raises: SettingsError where it is not installed."""
+    found = _program(version, has_window)
     if found is None:
-        told = f"Godot 3 is not installed: no {' and no '.join(names)}"
-        raise SettingsError(told, hint=f"apt-get install {names[0]}")
+        names = _names(version, has_window)
+        hint = f"apt-get install {names[0]}" if version == "3" else f"put Godot 4 into PATH as {names[0]}"
+        raise SettingsError(f"Godot {version} is not installed: no {' and no '.join(names)}", hint=hint)
     if not has_window:
-        return [found]
-    command = [found, "--video-driver", "GLES2"]
+        return [found] if version == "3" else [found, "--headless"]
+    command = [found, *_WINDOW[version]]
     if not is_pictured:
         _check_display()
         return command
@@ -117,13 +130,36 @@ def engine_for(*, has_window: bool, is_pictured: bool) -> list[str]:
     if screen is None:
         raise SettingsError("pictures want a screen: no xvfb-run", hint="apt-get install xvfb")
     size = f"{WIDTH}x{HEIGHT}"
-    return [screen, "-a", "-s", f"-screen 0 {size}x24", *command, "--audio-driver", "Dummy", "--resolution", size]
+    return [screen, "-a", "-s", f"-screen 0 {size}x24", *command, "--resolution", size]
+
+
+def _names(version: Version, has_window: bool) -> tuple[str, ...]:
+    if version == "4":
+        return GODOT_4
+    return WINDOWED if has_window else HEADLESS
+
+
+def _program(version: Version, has_window: bool) -> str | None:
+    """The first that is installed; a name without a number is asked for it."""
+    for name in _names(version, has_window):
+        path = shutil.which(name)
+        if path is not None and (name != "godot" or _is_version(path, version)):
+            return path
+    return None
+
+
+def _is_version(path: str, version: Version) -> bool:
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=_ASK_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.startswith(f"{version}.")
 
 
 def _check_display() -> None:
     """Raises: SettingsError where there is nowhere to show a window; the engine would end without a word."""
     if sys.platform == "linux" and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
-        raise SettingsError("no display to show a window on", hint="use --evening (godot3-server), or xvfb-run")
+        raise SettingsError("no display to show a window on", hint="use --evening, or xvfb-run")
 
 
 def _open(command: Sequence[str], environment: dict[str, str], errors: int) -> subprocess.Popen[str]:

@@ -1,5 +1,6 @@
 """Makes the Godot project: the game's files, the addon, the village of the text game as JSON, and the personas.
 
+The game is written once, for Godot 3; what Godot 4 writes otherwise lies in game/godot4, or is translated.
 Knows files only. Called by __main__.py and the tests.
 """
 
@@ -12,23 +13,29 @@ from typing import Any
 
 import yaml
 
-from game_bridge.plugins.godot import install
+from game_bridge.plugins.godot import Version, install
+from game_bridge.plugins.godot.translate import translate
 from npc_sdk.settings import bundled_personas
 from samples.tavern_text.rule import FLOOR_SHARE
 from samples.tavern_text.village import DOORS, QUESTS, VILLAGERS
 
 GAME = Path(__file__).parent / "game"
+_TRANSLATED = (".gd", ".tscn")
 CAST = ("tobin", "mara", "pip")
 ASKS_FIRST = "sell_item"  # the act that costs the player something
 
 
-def make_project(folder: Path) -> None:
+def make_project(folder: Path, version: Version = "3") -> None:
     """Everything that the engine needs, over what was there. Raises: OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    for file in sorted(GAME.iterdir()):
+    for file in sorted(path for path in GAME.iterdir() if path.is_file()):
+        text = file.read_text(encoding="utf-8")
+        is_translated = version == "4" and file.suffix in _TRANSLATED
+        (folder / file.name).write_text(translate(text) if is_translated else text, encoding="utf-8")
+    for file in sorted((GAME / f"godot{version}").iterdir()):
         shutil.copyfile(file, folder / file.name)
     (folder / "village.json").write_text(json.dumps(village()), encoding="utf-8")
-    install(folder, "3")
+    install(folder, version)
 
 
 def village() -> dict[str, Any]:

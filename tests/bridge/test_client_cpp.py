@@ -16,9 +16,10 @@ import pytest
 import game_bridge
 from game_bridge.conformance.run import PASSED, run_client
 
-from .test_client_godot import LIMITS, hear, message, shake_hands
+from .bare_server import LIMITS, hear, message, shake_hands
 
-pytestmark = pytest.mark.engines
+# compilers and clients have a patience of their own
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(1_200)]
 
 _BRIDGE = Path(game_bridge.__file__).parent
 _CPP = _BRIDGE / "plugins" / "cpp"

@@ -1,4 +1,4 @@
-"""The Godot addon in a real engine: the script that every client must pass, golden frames, servers that misbehave."""
+"""The Godot addon in real engines: the script that every client must pass, golden frames, servers that misbehave."""
 
 from __future__ import annotations
 
@@ -16,95 +16,58 @@ import pytest
 
 from game_bridge import vectors
 from game_bridge.conformance.run import PASSED, run_client
-from game_bridge.plugins import godot
-from game_bridge.plugins.godot.__main__ import main
-from game_bridge.plugins.godot.conformance.__main__ import ENGINE
+from game_bridge.plugins.godot.conformance.__main__ import ENGINES
 
-pytestmark = pytest.mark.engines
+from .asking import dead_port
+from .bare_server import LIMITS, hear, message, shake_hands, welcome
 
-PROGRAM = (sys.executable, "-m", "game_bridge.plugins.godot.conformance")
-HERE = Path(godot.__file__).parent
-GREETING = bytes.fromhex("ff00000000000000007f0300") + b"NULL".ljust(20, b"\0") + bytes(32)
-READY = bytes.fromhex("0429055245414459") + b"\x0bSocket-Type\0\0\0\6ROUTER\x08Identity\0\0\0\0"
-LIMITS = next(row for row in vectors.load_valid() if row.name == "welcome").body["limits"]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]  # engines and run_client have a patience of their own
 
 Part: TypeAlias = Callable[[socket.socket], object]
+Program: TypeAlias = tuple[str, ...]
 
-needs_engine = pytest.mark.skipif(
-    shutil.which(ENGINE) is None, reason=f"{ENGINE} is not installed (Debian: apt-get install {ENGINE})"
-)
+SOURCES = {"3": "apt-get install godot3-server", "4": ".ci/godot4 FOLDER, and FOLDER on PATH"}
 
 
-def lines_of(*arguments: str | Path) -> list[str]:
+@pytest.fixture(params=[pytest.param(version, id=f"Godot {version}") for version in ENGINES])
+def program(request: pytest.FixtureRequest) -> Program:
+    """The addon's test programs in an engine of that version."""
+    engine, *_ = ENGINES[request.param]
+    if shutil.which(engine) is None:
+        pytest.skip(f"{engine} is not installed (Debian: {SOURCES[request.param]})")
+    return (sys.executable, "-m", "game_bridge.plugins.godot.conformance", "--godot", request.param)
+
+
+def lines_of(program: Program, *arguments: str | Path) -> list[str]:
     """What the program prints but for remarks."""
-    command = [*PROGRAM, *map(str, arguments)]
+    command = [*program, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SCRIPT ERROR" not in done.stderr, done.stderr
     return [line for line in map(str.strip, done.stdout.splitlines()) if line and not line.startswith("#")]
 
 
-@needs_engine
 @pytest.mark.parametrize("token", ["", "s3cret"], ids=["without a token", "with a token"])
-def test_the_addon_passes(tmp_path: Path, token: str) -> None:
-    assert run_client((*PROGRAM, str(tmp_path)), token=token) == PASSED
+def test_the_addon_passes(program: Program, tmp_path: Path, token: str) -> None:
+    assert run_client((*program, str(tmp_path)), token=token) == PASSED
 
 
-@needs_engine
 @pytest.mark.parametrize(("token", "shown"), [("s3cret", ""), ("", "s3cret")], ids=["one is wanted", "none is wanted"])
-def test_another_mechanism_is_an_auth_error(tmp_path: Path, token: str, shown: str) -> None:
-    failed, *rest = run_client((*PROGRAM, str(tmp_path)), token=token, shown=shown)
+def test_another_mechanism_is_an_auth_error(program: Program, tmp_path: Path, token: str, shown: str) -> None:
+    failed, *rest = run_client((*program, str(tmp_path)), token=token, shown=shown)
     assert failed.startswith("failed connect: ")
     assert "auth" in failed
     assert rest == ["exit 1"]
 
 
-@needs_engine
-def test_the_addon_reads_and_writes_the_golden_frames(tmp_path: Path) -> None:
-    lines = lines_of(tmp_path, "vectors", Path(vectors.__file__).parent)
+def test_the_addon_reads_and_writes_the_golden_frames(program: Program, tmp_path: Path) -> None:
+    lines = lines_of(program, tmp_path, "vectors", Path(vectors.__file__).parent)
     counts = len(vectors.load_valid()), len(vectors.load_invalid())
     assert lines == [f"ok vectors {counts[0]} valid, {counts[1]} invalid, 6 hostile"]
 
 
 class Serve(Protocol):
     def __call__(self, *parts: Part) -> str: ...
-
-
-def message(body: object) -> bytes:
-    """A map as a frame of one byte's length, or of eight."""
-    data: bytes = msgpack.packb(body)
-    return (b"\0" + bytes([len(data)]) if len(data) < 256 else b"\2" + len(data).to_bytes(8, "big")) + data
-
-
-def hear(peer: socket.socket, count: int) -> bytes:
-    """Reads until so many frames of a message came, all shorter than 256 bytes; the last of them."""
-    frame = b""
-    while count > 0:
-        flags, size = peer.recv(2, socket.MSG_WAITALL)
-        frame = peer.recv(size, socket.MSG_WAITALL)
-        count -= flags & 4 == 0
-    return frame
-
-
-def shake_hands(peer: socket.socket) -> None:
-    peer.sendall(GREETING)
-    peer.recv(64, socket.MSG_WAITALL)
-    peer.sendall(READY)
-
-
-def welcome(peer: socket.socket, **more: object) -> None:
-    """Hello, its welcome, a talk, its talking, and a say that is still open. A ping comes along."""
-    shake_hands(peer)
-    hear(peer, 1)
-    npcs = [{"npc_id": "mara", "name": "Mara"}]
-    fields = {"protocol": 1, "server": "fake", "capabilities": [], "limits": LIMITS, "npcs": npcs}
-    peer.sendall(message({"type": "welcome", "ref": 1, **fields, **more}))
-    hear(peer, 1)
-    talking = {"type": "talking", "session_id": "s", "npc_id": "mara", "greeting": ""}
-    # the ping and the talk may come in either order
-    for ref in (2, 3):
-        peer.sendall(message({**talking, "ref": ref}))
-    hear(peer, 2)
 
 
 def text(said: str) -> bytes:
@@ -185,7 +148,6 @@ def end_twice(peer: socket.socket) -> None:
     rest(peer)
 
 
-@needs_engine
 @pytest.mark.parametrize(
     ("part", "lines"),
     [
@@ -210,12 +172,13 @@ def end_twice(peer: socket.socket) -> None:
     ],
 )
 def test_a_server_that_misbehaves_ends_in_one_error(
+    program: Program,
     tmp_path: Path,
     serve: Serve,
     part: Part,
     lines: list[str],
 ) -> None:
-    printed = lines_of(tmp_path, "probe", "127.0.0.1", serve(part), "")
+    printed = lines_of(program, tmp_path, "probe", "127.0.0.1", serve(part), "")
     assert [line.partition(":")[0] for line in printed] == lines
 
 
@@ -259,7 +222,6 @@ def have_heard_too_much(peer: socket.socket) -> None:
 LOST = ["connected", "failed connection_lost", "disconnected connection_lost after 1 ends"]
 
 
-@needs_engine
 @pytest.mark.parametrize(
     ("parts", "lines"),
     [
@@ -271,16 +233,15 @@ LOST = ["connected", "failed connection_lost", "disconnected connection_lost aft
     ],
 )
 def test_a_reply_goes_on_after_a_break_or_ends_once(
-    tmp_path: Path, serve: Serve, parts: list[Part], lines: list[str]
+    program: Program, tmp_path: Path, serve: Serve, parts: list[Part], lines: list[str]
 ) -> None:
-    printed = lines_of(tmp_path, "probe", "127.0.0.1", serve(welcome_with_a_key, *parts), "")
+    printed = lines_of(program, tmp_path, "probe", "127.0.0.1", serve(welcome_with_a_key, *parts), "")
     assert [line.partition(":")[0] for line in printed] == lines
 
 
-@needs_engine
 @pytest.mark.parametrize("is_there", [True, False], ids=["cannot be read", "is not there"])
 def test_a_token_file_that_cannot_be_read_is_told_where_nobody_is_let_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve: Serve, is_there: bool
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve: Serve, is_there: bool
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     port = serve(hang_up)
@@ -288,95 +249,25 @@ def test_a_token_file_that_cannot_be_read_is_told_where_nobody_is_let_in(
     file.parent.mkdir()
     if is_there:
         file.mkdir()  # nobody can read a folder, not even root
-    (told,) = lines_of(tmp_path / "project", "probe", "127.0.0.1", port, "")
+    (told,) = lines_of(program, tmp_path / "project", "probe", "127.0.0.1", port, "")
     assert told.startswith("disconnected auth ")
     assert (f"'{file}' cannot be read" in told) == is_there
 
 
-@needs_engine
-def test_nobody_listens(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-    printed = lines_of(tmp_path, "probe", "127.0.0.1", port, "")
+def test_nobody_listens(program: Program, tmp_path: Path) -> None:
+    with dead_port() as port:
+        printed = lines_of(program, tmp_path, "probe", "127.0.0.1", str(port), "")
     assert printed == [
         f"disconnected connection_lost after 0 ends: nobody answers at 127.0.0.1:{port} (is npc serve running there?)"
     ]
 
 
-@pytest.mark.parametrize(
-    ("project", "asked", "version"),
-    [
-        pytest.param("config_version=4\n", [], "3", id="a project of Godot 3"),
-        pytest.param("; Godot\nconfig_version = 5\n", [], "4", id="a project of Godot 4"),
-        pytest.param("config_version=4\n", ["--godot", "3"], "3", id="both agree"),
-        pytest.param("", ["--godot", "3"], "3", id="it does not say, 3 is asked"),
-        pytest.param("", ["--godot", "4"], "4", id="it does not say, 4 is asked"),
-    ],
-)
-def test_installing_puts_all_files_of_a_version_into_a_project(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], project: str, asked: list[str], version: str
-) -> None:
-    (tmp_path / "project.godot").write_text(project, encoding="utf-8")
-    assert main([str(tmp_path), *asked]) == 0
-    assert f"Godot {version}" in capsys.readouterr().out
-    installed = (tmp_path / godot.ADDON / "platform.gd").read_bytes()
-    assert installed == (HERE / f"godot{version}" / "platform.gd").read_bytes()
-    names = {file.name for file in (tmp_path / godot.ADDON).iterdir()}
-    assert {"npc_world.gd", "npc.gd", "platform.gd", "world_base.gd", "link.gd"} <= names
-    assert "preload" in (tmp_path / godot.ADDON / "link.gd").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("project", "asked", "told"),
-    [
-        pytest.param("config_version=4\n", ["--godot", "4"], "Godot 3, not 4", id="4 into 3"),
-        pytest.param("config_version=5\n", ["--godot", "3"], "Godot 4, not 3", id="3 into 4"),
-        pytest.param("config_version=99\n", [], "--godot 3 or --godot 4", id="a version that nobody knows"),
-        pytest.param("[application]\n", [], "--godot 3 or --godot 4", id="no version"),
-    ],
-)
-def test_an_addon_of_another_version_is_not_installed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], project: str, asked: list[str], told: str
-) -> None:
-    (tmp_path / "project.godot").write_text(project, encoding="utf-8")
-    assert main([str(tmp_path), *asked]) == 2
-    assert told in capsys.readouterr().err
-    assert [file.name for file in tmp_path.iterdir()] == ["project.godot"]
-
-
-def test_the_example_takes_the_addon_that_it_needs(tmp_path: Path) -> None:
-    shutil.copytree(HERE / "example", tmp_path, dirs_exist_ok=True)
-    assert main([str(tmp_path)]) == 0
-    assert "PAUSE_MODE_PROCESS" in (tmp_path / godot.ADDON / "platform.gd").read_text(encoding="utf-8")
-
-
-def test_installing_into_what_is_no_project_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path)]) == 2
-    assert "project.godot" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
-
-
-@needs_engine
-def test_nodes_end_every_request_once_also_at_the_edges_of_their_lives(tmp_path: Path) -> None:
-    lines = run_client((*PROGRAM, str(tmp_path), "nodes"), token="s3cret")
+def test_nodes_end_every_request_once_also_at_the_edges_of_their_lives(program: Program, tmp_path: Path) -> None:
+    lines = run_client((*program, str(tmp_path), "nodes"), token="s3cret")
     assert lines[-1] == "done", lines
     assert len(lines) == 15
 
 
-@needs_engine
-def test_the_example_plays(tmp_path: Path) -> None:
-    lines = run_client((*PROGRAM, str(tmp_path), "example"), token="s3cret")
-    assert lines == ["connected to: [Mara, Pip]", "said: Good day to you. Come in."]
-
-
-def names_of(source: str) -> set[str]:
-    return {line.partition("(")[0] for line in source.splitlines() if line.startswith("static func")}
-
-
-def test_both_versions_have_the_same_files_and_functions() -> None:
-    old, new = HERE / "godot3", HERE / "godot4"
-    files = {file.name for file in old.iterdir()}
-    assert files == {file.name for file in new.iterdir()}
-    platforms = [names_of((folder / "platform.gd").read_text(encoding="utf-8")) for folder in (old, new)]
-    assert platforms[0] == platforms[1]
-    assert platforms[0]
+def test_the_example_plays(program: Program, tmp_path: Path) -> None:
+    lines = run_client((*program, str(tmp_path), "example"), token="s3cret")
+    assert lines == ["connected to: Mara, Pip", "said: Good day to you. Come in."]

@@ -18,6 +18,7 @@ from npc_sdk.settings import bundled_personas
 
 Answer = Callable[[GenerateRequest], str]
 Serve = Callable[[Answer], str]
+_PATIENCE_S = 60.0
 
 
 def acts(tool: str, **arguments: object) -> str:
@@ -76,12 +77,12 @@ class _ServerThread:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._run()))
         self._thread.start()
-        assert self._is_ready.wait(20)
+        assert self._is_ready.wait(_PATIENCE_S)
 
     def stop(self) -> None:
         """Ends the server in order."""
         self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(20)
+        self._thread.join(_PATIENCE_S)
         self._loop.close()
         assert not self._thread.is_alive()
 

@@ -26,7 +26,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 def test_program_talks_with_the_scripted_engine(program: str, said: list[str]) -> None:
     command = [sys.executable, str(SAMPLES / program), "scripted"]
     environ = {**os.environ, "PYTHONPATH": str(SAMPLES.parent)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environ)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False, env=environ)
     assert (done.returncode, done.stderr) == (0, "")
     assert [line for line in said if line not in done.stdout] == []
 

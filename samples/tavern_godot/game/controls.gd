@@ -16,14 +16,20 @@ func _process(_delta):
 	_tavern.hud.show_hint(TALK if _tavern.talk_box.is_typing() else _hint(), _tavern.talk_box.is_typing())
 
 
+# Ahead of the line that is typed in: in Godot 4 it would take Esc for itself.
+func _input(event):
+	if not (event is InputEventKey) or not event.pressed or event.echo or event.scancode != KEY_ESCAPE:
+		return
+	get_tree().set_input_as_handled()
+	if _tavern.partner == null or not _tavern.cancel(_tavern.partner):
+		_tavern.talk_box.shut()
+
+
 func _unhandled_key_input(event):
 	if not event.pressed or event.echo:
 		return
 	var partner = _tavern.partner
 	match event.scancode:
-		KEY_ESCAPE:
-			if partner == null or not _tavern.cancel(partner):
-				_tavern.talk_box.shut()
 		KEY_E:
 			_tavern.pick_up()
 		KEY_1, KEY_2, KEY_3, KEY_4, KEY_5, KEY_6:

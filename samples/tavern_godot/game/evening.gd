@@ -3,10 +3,11 @@
 extends "patience.gd"
 
 const Expect = preload("expect.gd")
+const Spots = preload("spots.gd")
 
 var _is_scripted = false  # whether the NPCs say what the script knows, so that it can have one fail
-var _entries = []
-var _from = 0  # where this step's entries begin
+var _entries = []  # of this step
+var _counts = {"say": 0, "end": 0}
 var _stood = {}  # npc_id: pixels walked before this step
 var _faults = []
 
@@ -32,8 +33,8 @@ func run():
 		_print("step", {"do": step["do"], "about": step.get("about", ""), "fault": fault})
 		if fault != "":
 			_faults.append(fault)
-	var asked = _count("say")
-	var ended = _count("end")
+	var asked = _counts["say"]
+	var ended = _counts["end"]
 	_print("closing", {"asked": asked, "ended": ended, "faults": _faults.size()})
 	_tavern.disconnect("happened", self, "_on_happened")
 	yield(_settled(_tavern.world.close()), "completed")
@@ -42,7 +43,7 @@ func run():
 
 func _begin(step: Dictionary) -> void:
 	_step = step
-	_from = _entries.size()
+	_entries = []
 	_is_pictured = _pictures == "" or not step.has("picture")
 	for npc_id in _tavern.villagers:
 		_stood[npc_id] = _tavern.villagers[npc_id].walked
@@ -57,7 +58,7 @@ func _do_walk(step):
 	if _tavern.villagers.has(goal):
 		var there = _tavern.villagers[goal].position
 		var spot = Vector2(step["at"][0], step["at"][1]) if step.has("at") else Vector2.ZERO
-		_tavern.player.walk_to(spot if step.has("at") else _tavern.Spots.beside(there, _tavern.player.position, 150))
+		_tavern.player.walk_to(spot if step.has("at") else Spots.beside(there, _tavern.player.position, 150))
 	else:
 		_tavern.player.walk_to(Vector2(step["at"][0], step["at"][1]))
 	yield(_until("_has_arrived"), "completed")
@@ -72,7 +73,7 @@ func _do_say(step):
 		_tavern.say(_tavern.villagers[step["to"]], words)
 		fault = yield(_until("_has_ended"), "completed")
 		if fault == "":
-			fault = Expect.hope_fault(_entries.slice(_from, _entries.size() - 1), step.get("hope", []))
+			fault = Expect.hope_fault(_entries, step.get("hope", []))
 		if fault == "":
 			break
 	yield(_calm(), "completed")
@@ -189,35 +190,28 @@ func _is_felt() -> bool:
 
 # What must be true after a step; things that take a moment get it.
 func _check(wanted: Dictionary):
-	var until_ms = OS.get_ticks_msec() + _patience_s * 1000
+	var until_s = Platform.now_s() + _patience_s
 	var fault = Expect.fault_of(_tavern, wanted, _stood)
 	yield(get_tree(), "idle_frame")
-	while fault != "" and OS.get_ticks_msec() < until_ms:
+	while fault != "" and Platform.now_s() < until_s:
 		yield(get_tree(), "idle_frame")
 		fault = Expect.fault_of(_tavern, wanted, _stood)
 	return fault
 
 
 func _read_steps() -> Array:
-	var file = File.new()
-	file.open("res://evening.json", File.READ)
-	return parse_json(file.get_as_text())
+	return parse_json(Platform.read_file("res://evening.json"))
 
 
 func _on_happened(entry):
 	_entries.append(entry)
+	if _counts.has(entry["kind"]):
+		_counts[entry["kind"]] += 1
 	_print("entry", entry)
 
 
-func _count(kind: String) -> int:
-	var count = 0
-	for entry in _entries:
-		count += int(entry["kind"] == kind)
-	return count
-
-
 func _last(kind: String) -> Dictionary:
-	for i in range(_entries.size() - 1, _from - 1, -1):
+	for i in range(_entries.size() - 1, -1, -1):
 		if _entries[i]["kind"] == kind:
 			return _entries[i]
 	return {}

@@ -1,6 +1,8 @@
 # What a step of the evening hopes for, and how it did not come about. Knows no time and plays nothing.
 # Called by evening.gd, again and again until it has come or patience is over.
 
+const Platform = preload("addons/npc_sdk/platform.gd")
+
 
 # Empty, or how an act, hope being [tool, status], did not come; without hope the reply must end in order.
 static func hope_fault(entries: Array, hope: Array) -> String:
@@ -9,7 +11,7 @@ static func hope_fault(entries: Array, hope: Array) -> String:
 			return ""
 		if hope.size() == 0 and entry["kind"] == "end" and entry["how"] == "stop":
 			return ""
-	return "no %s" % PoolStringArray(hope).join(" ") if hope.size() > 0 else "the reply did not end in order"
+	return "no %s" % Platform.joined(hope, " ") if hope.size() > 0 else "the reply did not end in order"
 
 
 # Empty, or what is not as it should be. stood: how far each had walked before.

@@ -33,6 +33,7 @@ var _age = 0.0
 
 
 func _process(delta):
+	advance(delta)
 	_age += delta
 	_emote_s = max(0.0, _emote_s - delta)
 	if _emote_s == 0.0:
@@ -40,6 +41,11 @@ func _process(delta):
 	bubble.advance(delta)
 	_follow_way(delta)
 	update()
+
+
+# What a figure does of its own accord in each frame; a hook, as Godot 4 would not call _process here and there.
+func advance(_delta: float) -> void:
+	pass
 
 
 # Walk there, round the furniture. Wait for its end with is_walking().

@@ -2,6 +2,7 @@
 # Knows no rules and no server. Told everything by tavern.gd.
 extends CanvasLayer
 
+const Platform = preload("addons/npc_sdk/platform.gd")
 const TalkBox = preload("talk_box.gd")
 const Thing = preload("thing.gd")
 
@@ -45,7 +46,7 @@ func _process(delta):
 		_notices.pop_front()
 	for notice in _notices:
 		lines.append(notice[0])
-	_log.text = PoolStringArray(lines).join("\n")
+	_log.text = Platform.joined(lines, "\n")
 	_log.visible = lines.size() > 0
 	_log.rect_size = Vector2.ZERO  # it grows by itself, but does not shrink
 	_log.rect_position.y = LOG_END - _log.rect_size.y

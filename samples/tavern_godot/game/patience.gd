@@ -2,8 +2,11 @@
 # Knows no step but the one that is played. Extended by evening.gd.
 extends Node
 
+const Platform = preload("addons/npc_sdk/platform.gd")
+
 const TYPING_WORD_S = 0.04
 const CALM_S = 1.2  # before a picture, so that it shows more than a beginning
+const LONGER_SIDE = 1920  # of a picture, at most
 const ACT_S = 0.25  # into an act, when something passes from hand to hand
 
 var _tavern = null
@@ -24,9 +27,9 @@ func _type(npc_id: String, words: String):
 
 # Wait for a condition, answering the game's questions meanwhile. Empty, or that patience is over.
 func _until(condition: String):
-	var until_ms = OS.get_ticks_msec() + _patience_s * 1000
+	var until_s = Platform.now_s() + _patience_s
 	yield(get_tree(), "idle_frame")
-	while not call(condition) and OS.get_ticks_msec() < until_ms:
+	while not call(condition) and Platform.now_s() < until_s:
 		if _tavern.confirm_box.question != "":
 			yield(_calm("confirm"), "completed")
 			_tavern.confirm_box.decide(_step.get("agree", false))
@@ -44,8 +47,7 @@ func _calm(when: String = "end"):
 		yield(get_tree(), "idle_frame")
 	if not _is_pictured and _step.get("when", "end") == when:
 		_is_pictured = true
-		var image = get_viewport().get_texture().get_data()
-		image.flip_y()
+		var image = Platform.image_of(get_viewport(), LONGER_SIDE)
 		image.save_png("%s/%s.png" % [_pictures, _step["picture"]])
 
 

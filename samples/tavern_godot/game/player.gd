@@ -12,7 +12,7 @@ const KEYS = {
 var may_walk = true
 
 
-func _process(delta):
+func advance(delta: float) -> void:
 	var direction = Vector2.ZERO
 	for key in KEYS:
 		if may_walk and Input.is_key_pressed(key):
@@ -20,7 +20,7 @@ func _process(delta):
 	if direction == Vector2.ZERO:
 		return
 	halt()
-	var stride = direction.clamped(1.0) * SPEED * delta
+	var stride = direction.normalized() * SPEED * delta
 	for part in [Vector2(stride.x, 0), Vector2(0, stride.y)]:
 		if Spots.is_free(position + part):
 			step(part)

@@ -2,7 +2,8 @@
 # Knows figures and what they say. Its node lies above the room in tavern.tscn.
 extends Node2D
 
-const WIDTH = 400.0
+const Desk = preload("desk.gd")
+const WIDTH = 420.0
 const PAD = 18.0
 const LINE = 36.0
 const EDGE = Rect2(20, 76, 1880, 840)
@@ -52,20 +53,20 @@ func _draw_tag(text: String, at: Vector2, fill: Color, border: Color) -> void:
 	style.set_border_width_all(2)
 	draw_style_box(style, Rect2(at - Vector2(width / 2, 0), Vector2(width, 40)))
 	var ink = INK if fill.v > 0.5 else Color(0.97, 0.93, 0.84)
-	draw_string(font, at + Vector2(14 - width / 2, 30), text, ink)
+	Desk.write(self, font, at + Vector2(14 - width / 2, 30), text, ink)
 
 
 func font_width(text: String) -> float:
-	return get_parent().font.get_string_size(text).x
+	return Desk.width_of(get_parent().font, text)
 
 
 # The player's own words stand below the feet, so that they hide no face.
 func _draw_bubble(figure: Node2D, is_below: bool) -> void:
 	var font = get_parent().font
-	var lines = wrap(font, figure.bubble.whole())
+	var lines = broken(font, figure.bubble.whole())
 	var width = 0.0
 	for line in lines:
-		width = max(width, font.get_string_size(line).x)
+		width = max(width, Desk.width_of(font, line))
 	var size = Vector2(width + PAD * 2, lines.size() * LINE + PAD * 2 - 6)
 	var tip = figure.position + Vector2(0, 62) if is_below else figure.crown() + Vector2(0, -8)
 	var box = _place(Rect2(tip - Vector2(size.x / 2, -20 if is_below else size.y + 22), size))
@@ -80,7 +81,7 @@ func _draw_bubble(figure: Node2D, is_below: bool) -> void:
 	var left = figure.bubble.shown_chars()
 	var at = box.position + Vector2(PAD, PAD + 24)
 	for line in lines:
-		draw_string(font, at, line.substr(0, left), INK)
+		Desk.write(self, font, at, line.substr(0, left), INK)
 		left = max(0, left - line.length() - 1)
 		at.y += LINE
 
@@ -109,11 +110,11 @@ func _place(box: Rect2) -> Rect2:
 
 
 # The text in lines that are no wider than a bubble.
-static func wrap(font: Font, text: String, width: float = WIDTH) -> Array:
+static func broken(font: Font, text: String, width: float = WIDTH) -> Array:
 	var lines = [""]
 	for word in text.split(" ", false):
 		var longer = (lines[-1] + " " + word).strip_edges()
-		if lines[-1] != "" and font.get_string_size(longer).x > width:
+		if lines[-1] != "" and Desk.width_of(font, longer) > width:
 			lines.append(word)
 		else:
 			lines[lines.size() - 1] = longer

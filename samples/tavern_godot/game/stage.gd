@@ -50,7 +50,8 @@ func fly(item: String, giver: Node2D, taker: Node2D):
 	var thing = Thing.new()
 	thing.item = item
 	thing.scale = Vector2(1.2, 1.2)
-	_tavern.add_child_below_node(_tavern.figures, thing)
+	_tavern.add_child(thing)
+	_tavern.move_child(thing, _tavern.figures.get_index() + 1)
 	var age_s = 0.0
 	while age_s < FLIGHT_S:
 		var way = age_s / FLIGHT_S

@@ -5,6 +5,7 @@ extends CanvasLayer
 signal typed(text)
 signal entered(text, is_for_all)
 
+const Desk = preload("desk.gd")
 const BOX = Rect2(30, 972, 1860, 84)
 
 var _panel = null
@@ -37,11 +38,11 @@ func is_typing() -> bool:
 	return _panel.visible
 
 
-func open(name: String) -> void:
-	_name.text = "To " + name
+func open(title: String) -> void:
+	_name.text = "To " + title
 	_line.text = ""
 	_panel.visible = true
-	_line.grab_focus()
+	Desk.begin_typing(_line)
 
 
 func shut() -> void:

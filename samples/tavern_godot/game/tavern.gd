@@ -4,8 +4,10 @@ extends Node2D
 
 signal happened(entry)  # {who, kind, text, …}: all that the evening's transcript is made of
 
+const Platform = preload("addons/npc_sdk/platform.gd")
 const Rules = preload("rules.gd")
 const Spots = preload("spots.gd")
+const Desk = preload("desk.gd")
 const Camera = preload("camera.gd")
 const Evening = preload("evening.gd")
 
@@ -30,10 +32,8 @@ onready var villagers = {"tobin": $Figures/Tobin, "mara": $Figures/Mara, "pip": 
 
 
 func _ready():
-	font = Label.new().get_font("font", "Label")
-	var file = File.new()
-	file.open("res://village.json", File.READ)
-	rules = Rules.new(parse_json(file.get_as_text()))
+	font = Desk.font()
+	rules = Rules.new(parse_json(Platform.read_file("res://village.json")))
 	for npc_id in villagers:
 		villagers[npc_id].connect("called", self, "_on_called")
 		villagers[npc_id].connect("happened", self, "_on_happened")
@@ -205,7 +205,7 @@ func _on_happened(entry):
 
 
 func _on_connected():
-	hud.show_status("Connected: %s" % PoolStringArray(world.npcs().values()).join(", "), true)
+	hud.show_status("Connected: %s" % Platform.joined(world.npcs().values(), ", "), true)
 	refresh()
 	emit_signal("happened", {"who": "game", "kind": "status", "text": "connected"})
 

@@ -22,13 +22,13 @@ func _ready():
 	npc = $Npc
 	home = position
 	add_to_group("villagers")
-	for name in ["greeted", "response_updated", "sentence_finished", "response_finished", "response_failed"]:
-		npc.connect(name, self, "_on_" + name)
-	for name in ["tool_called", "tool_settled", "emote"]:
-		npc.connect(name, self, "_on_" + name)
+	for what in ["greeted", "response_updated", "sentence_finished", "response_finished", "response_failed"]:
+		npc.connect(what, self, "_on_" + what)
+	for what in ["tool_called", "tool_settled", "emote"]:
+		npc.connect(what, self, "_on_" + what)
 
 
-func _process(delta):
+func advance(delta: float) -> void:
 	_last_path_s += delta
 	if leader == null or is_acting or _last_path_s < 0.3:
 		return

@@ -65,7 +65,8 @@ func _step_cancel_at_once():
 	_pip.ask("Now?")
 	if not _pip.cancel() or _pip.cancel():
 		return "cancel is not true once"
-	yield(_pause(0.3), "completed")
+	yield(_until(_heard_pip, "ends", 1), "completed")
+	yield(_pause(0.1), "completed")
 	return "" if _heard_pip.ends == [["finished", "", "cancelled"]] else str(_heard_pip.ends)
 
 

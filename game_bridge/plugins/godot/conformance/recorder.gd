@@ -1,5 +1,7 @@
 # What an Npc has signalled since the last clear, in order.
 
+const Platform = preload("addons/npc_sdk/platform.gd")
+
 var pieces = []
 var sentences = []
 var calls = []
@@ -40,7 +42,7 @@ func clear() -> void:
 
 
 func joined() -> String:
-	return PoolStringArray(pieces).join("")
+	return Platform.joined(pieces, "")
 
 
 func _on_updated(text):

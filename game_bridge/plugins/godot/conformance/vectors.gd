@@ -39,11 +39,8 @@ func run(folder: String) -> int:
 
 
 func _rows(path: String) -> Array:
-	var file = File.new()
-	if file.open(path, File.READ) != OK:
-		return []
-	var parsed = JSON.parse(file.get_as_text())
-	return parsed.result if parsed.error == OK else []
+	var rows = parse_json(Platform.read_file(path))
+	return rows if rows is Array else []
 
 
 func _check(is_so: bool, fault: String) -> void:

@@ -65,6 +65,8 @@ static func run_while_paused(node: Node) -> void:
 
 # The viewport's picture in RGB, its longer side at most max_side pixels; null where nothing is drawn.
 static func image_of(viewport: Viewport, max_side: int) -> Image:
+	if DisplayServer.get_name() == "headless":
+		return null
 	var texture = viewport.get_texture()
 	var image = texture.get_image() if texture != null else null
 	if image == null or image.is_empty():

@@ -6,13 +6,13 @@ var _is_scripted = false
 
 
 func _on_connected():
-	print("connected to: ", $World.npcs().values())
+	print("connected to: ", PoolStringArray($World.npcs().values()).join(", "))
 	$World.set_state({"holds": ["sword"]}, "mara")  # before the game has told it, she cannot give it
 	$Npc.talk()
 	for argument in OS.get_cmdline_args():
 		if argument.begins_with("--say="):
 			_is_scripted = true
-			_on_entered(argument.trim_prefix("--say="))
+			$Input.emit_signal("text_entered", argument.trim_prefix("--say="))
 
 
 func _on_disconnected(error):
