@@ -29,7 +29,7 @@ _SHARE = 0.99
 _BASELINE_S, _ASSAULT_S = 10.0, 6.0
 _SHORT_BASELINE_S, _SHORT_ASSAULT_S = 1.0, 0.2
 _WARM_UP_S = 0.5  # the first round trips are slower
-_END_S = 10.0
+_END_S = 60.0
 
 
 @dataclass(slots=True)

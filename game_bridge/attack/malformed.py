@@ -24,7 +24,7 @@ DEALER = b"\x0bSocket-Type\x00\x00\x00\x06DEALER"
 _PLAIN = zmtp.encode_greeting("PLAIN")
 _INITIATE = encode_command(b"INITIATE", DEALER)
 _READY_BYTES = 64 + 10 + 2 + 6 + 22 + 13  # greeting, WELCOME, and READY with its two properties
-_PATIENCE_S = 10.0
+_PATIENCE_S = 60.0
 _AT_ONCE = 32
 _FLOOD_PIECE = 2**16
 

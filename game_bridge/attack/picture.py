@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from game_bridge.attack.child import found_by
-from game_bridge.attack.memory import forget_peak, held_mb, peak_mb
+from game_bridge.attack.memory import forget_peak, peak_mb
 from game_bridge.attack.verdict import Figure, Verdict
 from npc_sdk.errors import NpcError
 from npc_sdk.messages import ImagePart
@@ -70,7 +70,7 @@ def attack(count: int, seed: int, say: Callable[[str], None]) -> Tally:
     decode(ImagePart(seeds[0].media_type, seeds[0].data), max_px=MAX_PX)
     gc.collect()
     forget_peak()
-    before_mb = held_mb()
+    before_mb = peak_mb()
     for name, part in made:
         show(tally, name, part)
     for index in range(count):

@@ -96,17 +96,19 @@ class Probe:
     Units: seconds. errors counts round trips that did not come back within patience_s.
     """
 
-    def __init__(self, victim: Victim, *, pause_s: float = 0.01, patience_s: float = 5.0) -> None:
+    def __init__(self, victim: Victim, *, pause_s: float = 0.01, patience_s: float = 30.0) -> None:
         self.trips_s: list[float] = []
         self.errors = 0
         self._victim = victim
         self._pause_s = pause_s
         self._patience_s = patience_s
-        self._is_over = threading.Event()
+        self._is_under_way, self._is_over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
+        """Once the first trip is over, so that none of what follows is too short to be seen."""
         self._thread.start()
+        self._is_under_way.wait()
         return self
 
     def __exit__(
@@ -120,6 +122,12 @@ class Probe:
         return len(self.trips_s)
 
     def _run(self) -> None:
+        try:
+            self._trip_on()
+        finally:
+            self._is_under_way.set()
+
+    def _trip_on(self) -> None:
         with zmq.Context() as context, open_client(context, self._victim, round(self._patience_s * 1_000)) as socket:
             refs = itertools.count(1)
             trip(socket, wire.Hello(ref=next(refs), protocol=wire.PROTOCOL, client="probe"))
@@ -131,9 +139,10 @@ class Probe:
                     self.errors += 1
                 else:
                     self.trips_s.append(time.perf_counter() - started_s)
+                self._is_under_way.set()
 
 
-def open_client(context: zmq.Context[zmq.Socket[bytes]], victim: Victim, patience_ms: int = 5_000) -> zmq.Socket[Any]:
+def open_client(context: zmq.Context[zmq.Socket[bytes]], victim: Victim, patience_ms: int = 30_000) -> zmq.Socket[Any]:
     """A DEALER that shows the victim's token."""
     socket: zmq.Socket[Any] = context.socket(zmq.DEALER)
     socket.linger = 0

@@ -7,7 +7,9 @@ By hand: ``python -m game_bridge.conformance.run [--token T] -- PROGRAM …``. K
 from __future__ import annotations
 
 import argparse
+import os
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -46,7 +48,8 @@ def run_client(
     Raises: ConformanceError.
     """
     with (
-        _Server(token) as server,
+        _held_port() as port,
+        _Server(port, token) as server,
         _running([*command, "127.0.0.1", str(server.port), token if shown is None else shown]) as client,
     ):
         deadline = time.monotonic() + timeout_s
@@ -68,8 +71,8 @@ def run_client(
 class _Server:
     """The scripted server as a process, behind a proxy that keeps one port for all its lives."""
 
-    def __init__(self, token: str) -> None:
-        self.port = 0
+    def __init__(self, port: int, token: str) -> None:
+        self.port = port
         self._token = token
         self._process: subprocess.Popen[str] | None = None
         self._proxy: Proxy | None = None
@@ -116,6 +119,18 @@ class _Server:
         process, self._process = self._process, None
         if process is not None:
             _end(process)
+
+
+@contextmanager
+def _held_port() -> Iterator[int]:
+    """A port of loopback that nobody else is given between two lives of the server; 0, any, where it cannot be held."""
+    if os.name != "posix":
+        yield 0
+        return
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # so that the proxy can listen there
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from game_bridge.vectors import load_invalid
 from npc_sdk.errors import ConnectionLost
 
 LANES = 3
-_SILENCE_S = 20.0
+_SILENCE_S = 60.0
 ACTIONS = (
     "talk", "fetch", "pay", "ignore", "break", "cancel", "cancel at once", "time out", "twice", "no session", "vanish",
 )  # fmt: skip
@@ -49,6 +49,7 @@ class Player:
         self._address = address
         self._name = name
         self._draw = random.Random(seed)
+        self._draw_answers = random.Random(f"{seed}/answers")  # calls come when they come: the plan must not change
         self._tally = tally
         self._mistakes = [vector for vector in load_invalid() if vector.code != "version"]
         self._refs = itertools.count(1)
@@ -194,10 +195,10 @@ class Player:
         if session_id is None:
             return
         call_id = call.call_id
-        if call.needs_confirmation and self._draw.random() < 0.9:
-            is_agreed = self._draw.random() < 0.5
+        if call.needs_confirmation and self._draw_answers.random() < 0.9:
+            is_agreed = self._draw_answers.random() < 0.5
             await self._send(wire.Confirm(session_id=session_id, call_id=call_id, is_agreed=is_agreed))
-        status = self._draw.choice(_ANSWERS)
+        status = self._draw_answers.choice(_ANSWERS)
         await self._send(wire.ToolResult(session_id=session_id, call_id=call_id, status=status))
 
     async def _send(self, message: wire.Asked) -> None:

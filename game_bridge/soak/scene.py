@@ -14,13 +14,15 @@ from npc_sdk.world import World
 
 NPC_ID = "ferryman"
 TALK, FETCH, PAY, BREAK = "Tell me of the river.", "Fetch me an oar.", "Take me across.", "Fall silent."
-_WORD_S = 0.002
+_WORD_S, _WAIT_S = 0.002, 1.0
 _CALL = 'Wait. <toolcall> {"name": "fetch", "arguments": {"item": "oar"}} </toolcall>'
 _CHARGE = '*holds out a hand* <toolcall> {"name": "charge", "arguments": {"coins": 2}} </toolcall>'
 
 
-def make_world() -> World:
-    """A ferryman who fetches things, and is paid if the player agrees."""
+def make_world(delay_s: float = _WORD_S, wait_s: float = _WAIT_S) -> World:
+    """A ferryman who fetches things, and is paid if the player agrees. Units: delay_s passes before each word; game
+    and player have wait_s to answer.
+    """
     properties = {"item": {"type": "string"}}
     fetch = Tool(
         name="fetch", description="Brings an item.", parameters=Parameters(properties=properties, required=["item"])
@@ -34,8 +36,8 @@ def make_world() -> World:
         greeting="Aye?",
     )
     content = WorldContent(WorldFile(name="Reed Landing", tools=(fetch, charge)), {NPC_ID: ferryman}, (), Path())
-    waits = SessionSettings(tool_timeout_s=1.0, confirm_timeout_s=1.0)
-    return World(content, ScriptedEngine(_answer, delay_s=_WORD_S), waits)
+    waits = SessionSettings(tool_timeout_s=wait_s, confirm_timeout_s=wait_s)
+    return World(content, ScriptedEngine(_answer, delay_s=delay_s), waits)
 
 
 def _answer(request: GenerateRequest) -> str:

@@ -14,7 +14,8 @@ from game_bridge.settings import BridgeSettings
 from game_bridge.soak.player import Player, Tally
 from game_bridge.soak.scene import make_world
 
-_LIMITS = Limits(heartbeat_s=0.2, reply_timeout_s=20.0)
+_LIMITS = Limits(heartbeat_s=2.0, idle_s=60.0, reply_timeout_s=60.0)
+_SETTLE_S, _LOOK_S = 60.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,10 @@ def judge(tally: Tally, ended: Counter[str], open_peers: int, elapsed_s: float) 
 
 
 async def _settle(server: BridgeServer) -> int:
-    """Connections that are still there after several heartbeats have had time to notice that their clients left."""
-    for _ in range(100):
-        if not server.peer_count:
-            break
-        await asyncio.sleep(_LIMITS.heartbeat_s / 4)
+    """Connections that are still there after many heartbeats have had time to notice that their clients left."""
+    give_up_s = time.monotonic() + _SETTLE_S
+    while server.peer_count and time.monotonic() < give_up_s:
+        await asyncio.sleep(_LOOK_S)
     return server.peer_count
 
 

@@ -9,6 +9,9 @@ import pytest
 
 from npc_sdk.bench.shape import find_shape
 from npc_sdk.bench.store import Store
+from npc_sdk.bench.tavern.trace import Line, make_trace
+from npc_sdk.bench.vocabulary import Words
+from npc_sdk.settings import model_folder
 
 
 class Silence:
@@ -51,3 +54,14 @@ def no_peers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
     for module in ("npc_sdk.bench.peers", "npc_sdk.bench.tavern.bench"):
         monkeypatch.setattr(f"{module}.why_missing", why)
     return why
+
+
+@pytest.fixture(scope="session")
+def words() -> Words:
+    return Words(model_folder("hearth"))
+
+
+@pytest.fixture(scope="session")
+def line(words: Words) -> Line:
+    """Something to say."""
+    return make_trace(words, turns=1, seed=1).lines[0]

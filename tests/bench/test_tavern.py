@@ -5,14 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import socket
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,10 +16,8 @@ from npc_sdk.bench.board import Board
 from npc_sdk.bench.plan import Plan
 from npc_sdk.bench.store import Store
 from npc_sdk.bench.tavern import bench
-from npc_sdk.bench.tavern.completion import Completion
 from npc_sdk.bench.tavern.ours import OurVoice
 from npc_sdk.bench.tavern.replay import Heard, Replay
-from npc_sdk.bench.tavern.server import ServerVoice, build_server
 from npc_sdk.bench.tavern.trace import (
     FRESH_TOKENS,
     NPCS,
@@ -41,16 +34,11 @@ from npc_sdk.bench.vocabulary import Prompt, Words
 from npc_sdk.engine.scripted import ScriptedEngine
 from npc_sdk.errors import EngineError
 from npc_sdk.requests import Priority
-from npc_sdk.settings import model_folder
 from tests.bench.conftest import Silence
+from tests.own_time import in_own_time
 
 FAST = 0.001
 PLAYER, NEARBY, AMBIENT, BACKGROUND = Priority
-
-
-@pytest.fixture(scope="module")
-def words() -> Words:
-    return Words(model_folder("hearth"))
 
 
 def test_the_same_seed_is_the_same_evening_whatever_else_is_drawn(words: Words) -> None:
@@ -113,12 +101,6 @@ def test_some_guesses_are_wrong_and_never_a_part_of_the_prompt(words: Words) -> 
     assert right.typed(0.5) == right.words[: WORDS_TOKENS // 2]
 
 
-@pytest.fixture(scope="module")
-def line(words: Words) -> Line:
-    """Something to say."""
-    return make_trace(words, turns=1, seed=1).lines[0]
-
-
 class Listener:
     """A voice that takes a moment, ends when it is told to, and keeps what it was told."""
 
@@ -170,6 +152,7 @@ def ends(result: dict[str, Any]) -> list[str]:
     return [one["end"] for one in result["replies"] if not one["is_player"]]
 
 
+@in_own_time
 async def test_what_a_character_says_of_itself_ends_when_the_player_speaks(words: Words) -> None:
     trace, voice = evening(words, (0.0, NEARBY), (0.05, PLAYER)), Listener(takes_s=0.4)
     result = await Replay(trace, voice, pace=FAST).by_the_clock()
@@ -188,6 +171,7 @@ async def test_what_a_character_says_of_itself_ends_when_the_player_speaks(words
         pytest.param([(0.0, PLAYER), (0.05, AMBIENT)], 1.0, [PLAYER, AMBIENT], "whole", id="in time"),
     ],
 )
+@in_own_time
 async def test_a_remark_that_waits_for_the_mouth_is_said_only_if_it_still_may(
     words: Words, lines: list[tuple[float, Priority]], start_by_s: float, said: list[Priority], became: str
 ) -> None:
@@ -197,6 +181,7 @@ async def test_a_remark_that_waits_for_the_mouth_is_said_only_if_it_still_may(
     assert voice.priorities == said
 
 
+@in_own_time
 async def test_the_wait_for_the_mouth_is_part_of_the_time_that_a_remark_has(words: Words) -> None:
     voice = Listener(takes_s=0.2)
     result = await Replay(evening(words, (0.0, PLAYER), (0.05, AMBIENT)), voice, pace=FAST).by_the_clock()
@@ -205,6 +190,7 @@ async def test_the_wait_for_the_mouth_is_part_of_the_time_that_a_remark_has(word
     assert result["replies"][1]["first_s"] == pytest.approx(0.5 + 0.15, abs=0.1)
 
 
+@in_own_time
 async def test_a_remark_while_the_player_types_does_not_lose_what_was_typed(words: Words) -> None:
     # Typed for 0.4 s: hints at 0.48, 0.56, 0.64 and 0.72 s; the remark ends between the first two.
     voice = Listener(takes_s=0.1)
@@ -212,6 +198,7 @@ async def test_a_remark_while_the_player_types_does_not_lose_what_was_typed(word
     assert [what for what, _ in voice.told] == ["forget", "say", *["typing"] * 5, "forget", "say"]
 
 
+@in_own_time
 async def test_by_the_clock_the_engine_hears_of_the_player_before_the_words_come(words: Words) -> None:
     trace, voice = make_trace(words, turns=1, seed=1, pace=FAST), Listener()
     result = await Replay(trace, voice, pace=FAST).by_the_clock()
@@ -222,6 +209,7 @@ async def test_by_the_clock_the_engine_hears_of_the_player_before_the_words_come
         assert [what for what, who in voice.told if who == npc] == ["approach", *["typing"] * 4, "forget", "say"]
 
 
+@in_own_time
 async def test_a_player_waits_for_the_answer_and_all_that_follows_moves(words: Words) -> None:
     trace, voice = make_trace(words, turns=2, seed=1, pace=FAST), Listener(takes_s=0.1)
     await Replay(trace, voice, pace=FAST).by_the_clock()
@@ -230,6 +218,7 @@ async def test_a_player_waits_for_the_answer_and_all_that_follows_moves(words: W
     assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(asked))
 
 
+@in_own_time
 async def test_flat_out_each_characters_lines_follow_each_other(words: Words) -> None:
     trace, voice = make_trace(words, turns=4, seed=1), Listener()
     result = await Replay(trace, voice).flat_out()
@@ -258,6 +247,7 @@ async def test_a_reply_of_ours_that_ends_early_is_no_figure(line: Line) -> None:
         await OurVoice(ScriptedEngine("Too short.")).say(line, PLAYER)
 
 
+@in_own_time
 async def test_what_our_voice_says_can_be_cut(line: Line) -> None:
     voice = OurVoice(ScriptedEngine("word " * REPLY_TOKENS, delay_s=0.02))
     saying = asyncio.create_task(voice.say(line, NEARBY))
@@ -270,6 +260,7 @@ async def test_what_our_voice_says_can_be_cut(line: Line) -> None:
     voice.cancel(line.npc)  # nothing is said any more
 
 
+@in_own_time
 async def test_our_voice_keeps_quiet_when_it_is_too_late(line: Line) -> None:
     engine = ScriptedEngine("word " * REPLY_TOKENS, delay_s=0.2)
     heard = await OurVoice(engine).say(line, AMBIENT, 0.03)
@@ -284,80 +275,6 @@ async def test_what_is_forgotten_before_it_began_is_not_computed(line: Line) -> 
     voice.forget(line.npc)
     await voice.close()
     assert engine.prefills == []
-
-
-SERVER = """#!{python}
-import http.server, json, sys, time
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self): self.send_response(200); self.end_headers()
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.send_response(200); self.end_headers()
-        slot, tokens = body["id_slot"], body["n_predict"] - (body["id_slot"] == 7)
-        def send(event): self.wfile.write(b"data: " + json.dumps(event).encode() + b"\\n\\n")
-        last = {{"stop": True, "tokens_predicted": tokens, "timings": {{"cache_n": len(body["prompt"])}}}}
-        for event in ({{"content": "a", "stop": False}}, last)[: (2, 2, 2, 0, 1, 1, 2, 2)[slot]]:
-            send(event)
-        try:
-            while slot == 4 or (slot == 3 and self.connection.recv(1)):
-                send({{"content": "a", "stop": False}}); time.sleep(0.01)
-        except OSError: pass
-        print("slot", slot, "was left", flush=True)
-    def log_message(self, *args): pass
-
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Handler).serve_forever()
-"""
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerVoice]:
-    """A stand-in. Slot 3 is silent and slot 4 speaks until it is left; slot 5 breaks off; slot 7 says too little."""
-    program = tmp_path / "llama-server"
-    program.write_text(SERVER.format(python=sys.executable))
-    program.chmod(0o755)
-    with closing(ServerVoice(program, tmp_path / "model", threads=1, slot_tokens=64, log=tmp_path / "log")) as voice:
-        yield voice
-
-
-async def test_the_servers_replies_are_heard_slot_by_slot(server: ServerVoice, line: Line) -> None:
-    heard = await server.say(replace(line, npc=1), AMBIENT, 60.0)
-    assert 0 < (heard.first_s or 0) <= heard.total_s
-    assert heard.cached_tokens == len(line.prompt.ids)
-    assert heard.end == "whole"
-    with pytest.raises(EngineError, match="ended after 47 tokens"):
-        await server.say(replace(line, npc=7), AMBIENT)
-    with pytest.raises(EngineError, match="without its last event"):
-        await server.say(replace(line, npc=5), AMBIENT)
-
-
-@pytest.mark.parametrize(
-    ("slot", "start_by_s", "end"),
-    [(4, 0.2, "cut"), (3, None, "cut"), (3, 0.2, "late")],
-    ids=["while it speaks", "before it speaks", "too late"],
-)
-async def test_the_server_is_hung_up_on(
-    server: ServerVoice, line: Line, tmp_path: Path, slot: int, start_by_s: float | None, end: str
-) -> None:
-    saying = asyncio.create_task(server.say(replace(line, npc=slot), AMBIENT, start_by_s))
-    await asyncio.sleep(0.5)
-    server.cancel(1)
-    assert saying.done() == (end == "late")
-    server.cancel(slot)
-    heard = await saying
-    assert (heard.end, heard.first_s is not None) == (end, slot == 4)
-    async with asyncio.timeout(5):
-        while f"slot {slot} was left" not in (tmp_path / "log").read_text():
-            await asyncio.sleep(0.02)
-
-
-def test_a_server_that_is_cut_before_it_was_reached_is_not_asked(line: Line) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        completion = Completion(listener.getsockname()[1], line)
-        completion.cut()
-        assert completion.read().end == "cut"
-        with listener.accept()[0] as connection:
-            assert connection.recv(1) == b""
 
 
 REPLIES = [
@@ -386,14 +303,3 @@ def test_first_tokens_are_of_what_was_said_and_the_rest_is_counted(
     assert [values[what, bench.SERVER] for what in bench.FATES] == [100.0, 0.0, 0.0]
     assert values["prompt tokens not computed in the turn", bench.OURS] == 75.0
     assert {one.what: one.series.median for one in board.comparisons}["remarks spoken, more"] == 0.5
-
-
-def test_a_server_that_does_not_start_is_told(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="did not start"):
-        ServerVoice(Path("/bin/false"), tmp_path / "m", threads=1, slot_tokens=64, log=tmp_path / "log")
-
-
-def test_without_cmake_the_server_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("npc_sdk.bench.tavern.server.shutil.which", lambda _name: None)
-    with pytest.raises(EngineError, match="no cmake"):
-        build_server(tmp_path, lambda _text: None)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
 
 from game_bridge import message as wire
 from game_bridge.service import Terminal
 
-from .conftest import RawClient
+from .conftest import PATIENCE_S, RawClient
 
 Ended = list[tuple[str, Terminal]]
 PICTURE = b"\x89PNG\r\n\x1a\n"
@@ -22,7 +25,15 @@ def say(session_id: str, text: str, request_id: str = "q", **fields: object) -> 
     return wire.Say(ref=9, request_id=request_id, session_id=session_id, text=text, **fields)  # type: ignore[arg-type]
 
 
-async def eventually(is_so: object, timeout_s: float = 3.0) -> None:
-    async with asyncio.timeout(timeout_s):
+async def eventually(is_so: object) -> None:
+    async with asyncio.timeout(PATIENCE_S):
         while not is_so():  # type: ignore[operator]
             await asyncio.sleep(0.01)
+
+
+@contextlib.contextmanager
+def dead_port() -> Iterator[int]:
+    """Nobody listens there, and nobody else can."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]

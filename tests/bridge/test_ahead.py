@@ -29,7 +29,7 @@ from npc_sdk.events import Timings
 from npc_sdk.world import World
 
 from .asking import eventually, open_session
-from .conftest import RawClient, quick_settings
+from .conftest import PATIENCE_S, RawClient, quick_settings
 from .fakes import FakeWorld
 from .test_link import Puppet
 
@@ -169,6 +169,8 @@ async def test_the_ids_of_a_real_conversation_are_told_to_its_client_alone(monke
         sessions = [await one.talk(NPC_ID) for one in (mine, theirs)]
         for session in sessions:
             session.typing(TALK[:-2])
+        for one, session in zip((mine, theirs), sessions, strict=True):
+            await one.ping()  # by now what was typed was looked at
             await session.say(TALK).read()
         ids = [*(run.request_id for run in engine.requests), *(front.request_id for front in engine.prefills)]
         ended = tuple(RequestStats(one, "stop", 1, 0, 1, Timings(), 0.0, 0.0) for one in ids)
@@ -213,17 +215,18 @@ async def test_a_frame_that_cannot_be_is_refused(client: AsyncNpcClient, wrong: 
 
 
 async def test_telling_of_every_frame_costs_almost_nothing(client: AsyncNpcClient, world: FakeWorld) -> None:
-    started_s = time.perf_counter()
+    started_s, own_s = time.monotonic(), time.thread_time()
     for _ in range(10_000):
         client.note_frame(0.016)
-    assert time.perf_counter() - started_s < 1.0
+    assert time.thread_time() - own_s < 1.0
+    took_s = time.monotonic() - started_s
     await client.ping()
-    assert 1 <= len(world.frames_s) <= 1 + 1.0 / INTERVAL_S
+    assert 1 <= len(world.frames_s) <= 1 + took_s / INTERVAL_S
 
 
 async def test_a_server_that_knows_no_hints_is_sent_none() -> None:
     puppet = Puppet()
-    client = await AsyncNpcClient.connect(puppet.address, timeout_s=2)
+    client = await AsyncNpcClient.connect(puppet.address, timeout_s=PATIENCE_S)
     mara = await client.talk("mara")
     client.approach("mara")
     mara.typing("Any")
@@ -267,7 +270,9 @@ async def test_a_real_conversation_goes_on_over_hints(caplog: pytest.LogCaptureF
         client.approach(NPC_ID)
         osk = await client.talk(NPC_ID)
         osk.approach()
+        await client.ping()  # what is typed takes the place of an approach that nobody has looked at yet
         osk.typing(TALK[:-2])
+        await client.ping()
         assert (await osk.say(TALK).read()).startswith("The river")
         with pytest.raises(DeadlineMissed):
             await osk.say(TALK, start_by_s=0.000_001).read()

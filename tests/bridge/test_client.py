@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from game_bridge import link
 from game_bridge.client import AsyncNpcClient, NpcClient, Refuse
 from game_bridge.server import BridgeServer
 from npc_sdk.errors import (
@@ -37,10 +38,17 @@ from npc_sdk.events import (
 )
 from npc_sdk.messages import FunctionCall, ImagePart, JsonValue
 
-from .conftest import quick_settings
+from .asking import dead_port, eventually
+from .conftest import PATIENCE_S, quick_settings
 from .fakes import FakeWorld
 
 PNG = ImagePart("image/png", b"\x89PNG")
+
+
+@pytest.fixture(autouse=True)
+def a_goodbye_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the server ends before its goodbye is heard of, however busy the machine is."""
+    monkeypatch.setattr(link, "_BYE_S", PATIENCE_S)
 
 
 async def collect(reply: object) -> list[Event]:
@@ -90,14 +98,14 @@ async def test_tool_callback_answers_the_call(
     assert isinstance(events[-1], ReplyFinished)
 
 
-async def test_a_callback_that_crashes_reaches_the_caller_and_cancels(server: BridgeServer) -> None:
+async def test_a_callback_that_crashes_reaches_the_caller_and_cancels(server: BridgeServer, world: FakeWorld) -> None:
     def crash(call: FunctionCall) -> JsonValue:
         raise KeyError(call.name)
 
     async with await AsyncNpcClient.connect(server.address) as client:
         with pytest.raises(KeyError, match="give_item"):
             await collect(await client.say("mara", "tool", on_tool=crash))
-        await asyncio.sleep(0.5)
+        await eventually(lambda: not world.all_sessions[0].running)
         assert await (await client.say("mara", "again")).read() == "again"
 
 
@@ -132,11 +140,7 @@ async def test_leaving_the_loop_cancels(server: BridgeServer, world: FakeWorld) 
     async with await AsyncNpcClient.connect(server.address) as client:
         async for _ in await client.say("mara", "slow"):
             break
-        for _ in range(100):
-            await asyncio.sleep(0.01)
-            if not world.all_sessions[0].running:
-                break
-        assert not world.all_sessions[0].running
+        await eventually(lambda: not world.all_sessions[0].running)
 
 
 @pytest.mark.parametrize(
@@ -203,8 +207,8 @@ async def test_request_id_cannot_be_used_again(server: BridgeServer) -> None:
 
 
 async def test_nobody_listening_is_a_lost_connection() -> None:
-    with pytest.raises(ConnectionLost, match="did not answer hello"):
-        await AsyncNpcClient.connect("tcp://127.0.0.1:9", timeout_s=0.2)
+    with dead_port() as port, pytest.raises(ConnectionLost, match="did not answer hello"):
+        await AsyncNpcClient.connect(f"tcp://127.0.0.1:{port}", timeout_s=0.2)
     with pytest.raises(ConnectionLost, match="no address"):
         NpcClient.connect("nonsense")
 
@@ -214,14 +218,14 @@ async def test_server_shutdown_ends_every_open_reply(world: FakeWorld) -> None:
     await server.start()
     client = await AsyncNpcClient.connect(server.address)
     replies = [await client.say(npc_id, "slow") for npc_id in client.npcs]
+    await eventually(lambda: not any(reply.events.empty() for reply in replies))
     streams = [asyncio.create_task(collect(reply)) for reply in replies]
-    await asyncio.sleep(0.1)
     await server.stop()
     for events in await asyncio.gather(*streams):
         assert isinstance(events[-1], ReplyFailed)
         assert isinstance(events[-1].error, ConnectionLost)
         assert events[-1].text == "slow"
-    assert not client.is_connected
+    await eventually(lambda: not client.is_connected)
     with pytest.raises(ConnectionLost):
         await client.talk("mara")
     await client.close()
@@ -230,21 +234,21 @@ async def test_server_shutdown_ends_every_open_reply(world: FakeWorld) -> None:
 
 async def test_closing_the_client_ends_its_replies_and_sessions(server: BridgeServer, world: FakeWorld) -> None:
     client = await AsyncNpcClient.connect(server.address)
-    stream = asyncio.create_task(collect(await client.say("mara", "slow")))
-    await asyncio.sleep(0.1)
+    reply = await client.say("mara", "slow")
+    await eventually(lambda: not reply.events.empty())
+    stream = asyncio.create_task(collect(reply))
     await client.close()
     await client.close()
     last = (await stream)[-1]
     assert isinstance(last, ReplyFinished)
     assert last.finish_reason == "cancelled"
-    await asyncio.sleep(0.2)
-    assert world.sessions == {}
+    await eventually(lambda: not world.sessions)
     assert server.peer_count == 0
 
 
 def play_sync(address: str) -> dict[str, object]:
     seen: dict[str, object] = {}
-    with NpcClient.connect(address, timeout_s=5) as client:
+    with NpcClient.connect(address, timeout_s=PATIENCE_S) as client:
         mara = client.talk("mara", player="Robin")
         seen["greeting"] = mara.greeting
         seen["events"] = [type(event).__name__ for event in mara.say("Any work?")]

@@ -26,6 +26,7 @@ _PEER_S = 60.0
 
 pytestmark = [
     pytest.mark.engines,
+    pytest.mark.timeout(900),  # the compiler and the clients have a patience of their own
     pytest.mark.skipif(
         not all(shutil.which(tool) for tool in _TOOLS),
         reason="needs mcs and mono (Debian: mono-mcs mono-runtime libmono-system-core4.0-cil); CI installs them",

@@ -35,10 +35,10 @@ def test_a_message_of_very_many_values_is_too_large(body: dict[str, Any]) -> Non
 
 def test_refusing_faults_in_as_many_values_as_are_allowed_takes_no_time() -> None:
     data = msgpack.packb({"type": "say", "images": ["x"] * (MAX_VALUES - 3)})
-    started = time.perf_counter()
+    started = time.thread_time()  # its own: what else the machine does is none of its business
     with pytest.raises(NpcError):
         protocol.decode_client([data])
-    assert time.perf_counter() - started < 2  # a tenth of a second when nothing else runs
+    assert time.thread_time() - started < 2  # a tenth of a second
 
 
 def test_a_place_is_spelled_with_its_steps_and_long_names_are_cut() -> None:

@@ -16,6 +16,11 @@ from game_bridge.core import Answered, ClientCore
 from npc_sdk.errors import ConnectionLost, NpcError, Overloaded, ProtocolError, UnknownRequest, VersionMismatch
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished, TextDelta
 
+from .asking import eventually
+from .conftest import PATIENCE_S
+
+LIMITS = wire.Limits(heartbeat_s=0.05, idle_s=2 * PATIENCE_S)
+
 
 class Puppet:
     """A server that sends what the test says, and greets and opens sessions by itself."""
@@ -35,7 +40,6 @@ class Puppet:
             self.peer, *frames = await self.socket.recv_multipart()
             message = protocol.decode_client(frames)
             self.heard.append(message)
-            limits = wire.Limits(heartbeat_s=0.05, idle_s=0.3)
             match message:
                 case wire.Hello() if self.hello_answer is not None:
                     await self.send(self.hello_answer.model_copy(update={"ref": message.ref}))
@@ -43,7 +47,7 @@ class Puppet:
                     npcs = (wire.NpcEntry(npc_id="mara", name="Mara"),)
                     await self.send(
                         wire.Welcome(
-                            ref=message.ref, protocol=1, server="puppet", capabilities=(), limits=limits, npcs=npcs
+                            ref=message.ref, protocol=1, server="puppet", capabilities=(), limits=LIMITS, npcs=npcs
                         )
                     )
                 case wire.Talk():
@@ -65,36 +69,36 @@ async def puppet() -> AsyncIterator[Puppet]:
 
 
 async def open_reply(puppet: Puppet) -> tuple[AsyncNpcClient, AsyncReply]:
-    client = await AsyncNpcClient.connect(puppet.address, timeout_s=2)
+    client = await AsyncNpcClient.connect(puppet.address, timeout_s=PATIENCE_S)
     reply = await client.say("mara", "Hello?")
-    await asyncio.sleep(0.05)
     await puppet.send(wire.Text(request_id=reply.request_id, text="Well, "))
+    await eventually(lambda: not reply.events.empty())
     return client, reply
 
 
 async def read_all(reply: AsyncReply) -> list[Event]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         return [event async for event in reply]
 
 
-async def fall_silent(puppet: Puppet) -> None:
+async def fall_silent(puppet: Puppet, client: AsyncNpcClient) -> None:
     puppet.task.cancel()
+    client._link._heard_s -= 2 * LIMITS.idle_s
 
 
-async def vanish(puppet: Puppet) -> None:
-    await asyncio.sleep(0.05)
+async def vanish(puppet: Puppet, _client: AsyncNpcClient) -> None:
     puppet.die()
 
 
-async def babble(puppet: Puppet) -> None:
+async def babble(puppet: Puppet, _client: AsyncNpcClient) -> None:
     await puppet.socket.send_multipart([puppet.peer, b"\xc1"])
 
 
-async def say_goodbye(puppet: Puppet) -> None:
+async def say_goodbye(puppet: Puppet, _client: AsyncNpcClient) -> None:
     await puppet.send(wire.Goodbye(reason="shutdown"))
 
 
-async def forget_us(puppet: Puppet) -> None:
+async def forget_us(puppet: Puppet, _client: AsyncNpcClient) -> None:
     await puppet.send(protocol.error_message(ConnectionLost("Who are you?"), 999))
 
 
@@ -113,7 +117,7 @@ async def test_a_lost_server_ends_the_open_reply_with_its_text(
     puppet: Puppet, end: object, error: type[NpcError]
 ) -> None:
     client, reply = await open_reply(puppet)
-    await end(puppet)  # type: ignore[operator]
+    await end(puppet, client)  # type: ignore[operator]
     events = await read_all(reply)
     last = events[-1]
     assert isinstance(last, ReplyFailed)
@@ -127,7 +131,8 @@ async def test_a_lost_server_ends_the_open_reply_with_its_text(
 
 
 async def test_a_mute_server_fails_the_question_but_keeps_the_connection(puppet: Puppet) -> None:
-    client = await AsyncNpcClient.connect(puppet.address, timeout_s=0.1)
+    client = await AsyncNpcClient.connect(puppet.address, timeout_s=PATIENCE_S)
+    client._link._timeout_s = 0.1
     with pytest.raises(ConnectionLost, match=r"did not answer state within 0\.1 s"):
         await client.set_state({"x": 1})
     assert client.is_connected

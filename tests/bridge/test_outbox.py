@@ -10,6 +10,9 @@ import pytest
 from game_bridge.outbox import Outbox
 from game_bridge.transport import SendOutcome
 
+from .asking import eventually
+from .conftest import PATIENCE_S
+
 
 class Line:
     """A connection whose state the test sets."""
@@ -31,12 +34,12 @@ class Line:
 
 async def test_messages_keep_their_order_through_a_short_block() -> None:
     line = Line("blocked")
-    outbox = line.outbox(patience_s=5)
+    outbox = line.outbox(patience_s=PATIENCE_S)
     for number in range(5):
         outbox.post([b"%d" % number])
     await asyncio.sleep(0.05)
     line.state = "sent"
-    await outbox.close(1)
+    await outbox.close(PATIENCE_S)
     assert (line.sent, line.broken) == ([b"0", b"1", b"2", b"3", b"4"], [])
 
 
@@ -50,7 +53,7 @@ async def test_a_broken_connection_is_reported_once(state: SendOutcome, posts: i
     outbox = line.outbox()
     for _ in range(posts):
         outbox.post([b"x"])
-    await asyncio.sleep(0.2)
+    await eventually(lambda: line.broken)
     line.state = "sent"
     outbox.post([b"too late"])
     await outbox.close(1)
@@ -78,9 +81,7 @@ async def test_a_trickle_is_cut_too() -> None:
         return line.state
 
     outbox._send = one_at_a_time
-    async with asyncio.timeout(30):
-        while not line.broken:
-            await asyncio.sleep(0.02)
+    await eventually(lambda: line.broken)
     assert line.broken == ["slow"]
     assert 0 < len(line.sent) < 1_000
 
@@ -90,7 +91,7 @@ async def test_close_gives_up_in_time(act: Callable[[Outbox], None]) -> None:
     line = Line("blocked")
     outbox = line.outbox(patience_s=60)
     act(outbox)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_S / 2):
         await outbox.close(0.05)
     outbox.post([b"after"])
     assert (line.sent, line.broken) == ([], [])

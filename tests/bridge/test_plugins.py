@@ -14,6 +14,7 @@ from game_bridge.conformance.run import run_client
 
 _PLUGINS = Path(game_bridge.__file__).parent / "plugins"
 _BUILD_S = 300.0
+PATIENT = pytest.mark.timeout(3 * _BUILD_S)  # compilers and clients have a patience of their own
 _TOLD = ("bash", "-euo", "pipefail", "-c")
 # what the game around a snippet is
 _CSHARP = """\
@@ -110,6 +111,7 @@ def test_each_page_says_that_an_npc_can_give_only_what_the_game_told(name: str) 
 
 
 @pytest.mark.engines
+@PATIENT
 def test_the_snippet_for_unity_hears_the_whole_reply(tmp_path: Path) -> None:
     needs("mcs", "mono")
     snippet = block(page("unity"), "csharp")
@@ -125,6 +127,7 @@ def test_the_snippet_for_unity_hears_the_whole_reply(tmp_path: Path) -> None:
 
 
 @pytest.mark.engines
+@PATIENT
 def test_the_snippet_in_cpp_plays(tmp_path: Path) -> None:
     needs("g++")
     snippet = block(page("cpp"), "cpp").replace("Any work for me?", "Hello.")
@@ -140,6 +143,7 @@ def test_the_snippet_in_cpp_plays(tmp_path: Path) -> None:
 
 
 @pytest.mark.engines
+@PATIENT
 def test_the_printed_command_builds_the_example_for_dotnet(tmp_path: Path) -> None:
     needs("mcs", "mono")
     shutil.copytree(_PLUGINS / "unity", tmp_path, dirs_exist_ok=True)
@@ -152,6 +156,7 @@ def test_the_printed_command_builds_the_example_for_dotnet(tmp_path: Path) -> No
 
 
 @pytest.mark.engines
+@PATIENT
 def test_the_printed_command_builds_the_example_in_cpp(tmp_path: Path) -> None:
     needs("g++")
     shutil.copytree(_PLUGINS / "cpp", tmp_path, dirs_exist_ok=True)

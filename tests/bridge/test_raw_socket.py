@@ -14,7 +14,7 @@ import pytest
 import game_bridge
 from game_bridge.server import BridgeServer
 
-from .conftest import quick_settings
+from .conftest import PATIENCE_S, quick_settings
 from .fakes import FakeWorld
 
 DOCUMENT = (Path(game_bridge.__file__).parent / "PROTOCOL.md").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ def quoted(label: str) -> bytes:
 class Wire:
     def __init__(self, address: str) -> None:
         host, port = address.removeprefix("tcp://").split(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=5)
+        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
         self.pings = 0
 
     def read(self, count: int) -> bytes:

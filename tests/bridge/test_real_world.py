@@ -15,12 +15,12 @@ from npc_sdk.events import ReplyFinished, Sentence, TextDelta, ToolCall, ToolSet
 from npc_sdk.messages import FunctionCall, JsonValue
 from npc_sdk.world import World
 
-from .conftest import quick_settings
+from .conftest import PATIENCE_S, quick_settings
 
 
 @pytest.fixture
 def osk() -> World:
-    return make_world()
+    return make_world(wait_s=PATIENCE_S)
 
 
 @pytest.fixture
@@ -62,14 +62,17 @@ async def test_a_tool_call_goes_to_the_game_and_the_reply_goes_on(client: AsyncN
     assert events[-1].text.endswith("the heron more.")  # type: ignore[union-attr]
 
 
-async def test_a_cancelled_reply_keeps_what_was_said(client: AsyncNpcClient) -> None:
-    reply = await client.say(NPC_ID, TALK)
-    async for event in reply:
-        if isinstance(event, TextDelta):
-            reply.cancel()
-        if isinstance(event, ReplyFinished):
-            assert event.finish_reason == "cancelled"
-            assert 0 < len(event.text) < 70
+async def test_a_cancelled_reply_keeps_what_was_said() -> None:
+    osk = make_world(delay_s=0.3)  # so that there are words left, whenever the cancel comes
+    async with BridgeServer(osk, quick_settings()) as server, await AsyncNpcClient.connect(server.address) as client:
+        reply = await client.say(NPC_ID, TALK)
+        async for event in reply:
+            if isinstance(event, TextDelta):
+                reply.cancel()
+            if isinstance(event, ReplyFinished):
+                assert event.finish_reason == "cancelled"
+                assert 0 < len(event.text) < 70
+    await osk.close()
 
 
 async def test_the_worlds_own_errors_come_through(client: AsyncNpcClient) -> None:

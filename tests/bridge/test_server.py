@@ -10,7 +10,7 @@ from game_bridge.server import BridgeServer
 from game_bridge.vectors import InvalidVector, load_invalid
 
 from .asking import PICTURE, Ended, eventually, open_session, say
-from .conftest import FAST, RawClient
+from .conftest import STEADY, RawClient
 from .fakes import FakeWorld
 
 
@@ -32,7 +32,7 @@ async def test_welcome_names_cast_limits_and_capabilities(raw: RawClient) -> Non
     )
     assert (welcome.ref, welcome.protocol, welcome.capabilities) == (1, 1, can)
     assert [(npc.npc_id, npc.name) for npc in welcome.npcs] == [("mara", "Mara"), ("brom", "Brom")]
-    assert welcome.limits == FAST
+    assert welcome.limits == STEADY
 
 
 @pytest.mark.parametrize(

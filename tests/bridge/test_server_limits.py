@@ -18,7 +18,7 @@ from npc_sdk.errors import ConnectionLost, SettingsError
 from npc_sdk.events import ReplyFailed, ReplyFinished
 
 from .asking import PICTURE, Ended, eventually, open_session, say
-from .conftest import RawClient, quick_settings
+from .conftest import STEADY, RawClient, quick_settings
 from .fakes import FakeWorld
 
 
@@ -37,12 +37,13 @@ async def test_a_disconnect_ends_replies_and_sessions(server: BridgeServer, worl
 
 
 async def test_the_silent_are_sent_away(world: FakeWorld) -> None:
-    limits = Limits(heartbeat_s=0.05, idle_s=0.2)
-    async with BridgeServer(world, quick_settings(limits)) as server:
+    async with BridgeServer(world, quick_settings()) as server:
         client = RawClient(server.address)
         session_id = await open_session(client)
         await client.send(say(session_id, "slow"))
         await client.next()
+        (peer,) = server._lobby.present
+        peer.last_heard_s -= 2 * STEADY.idle_s
         last = await client.next()
         assert isinstance(last, wire.Failed)
         assert await client.next() == wire.Goodbye(reason="idle")
@@ -61,7 +62,7 @@ async def test_a_client_that_does_not_read_is_cut(world: FakeWorld, ended: Ended
         client.socket.setsockopt(zmq.RCVBUF, 4_096)
         session_id = await open_session(client)
         await client.send(say(session_id, "flood"))
-        await eventually(lambda: server.peer_count == 0, 10)
+        await eventually(lambda: server.peer_count == 0)
         await eventually(lambda: not world.sessions)
         assert [request_id for request_id, _ in ended] == ["q"]
         other = RawClient(server.address)
@@ -117,7 +118,7 @@ async def test_pictures_reach_a_session_that_can_see() -> None:
 
 
 async def test_a_picture_over_the_limit_fails_and_a_monstrous_one_is_cut(ended: Ended) -> None:
-    limits = Limits(max_image_bytes=300_000, max_body_bytes=100_000, heartbeat_s=0.1)
+    limits = Limits(max_image_bytes=300_000, max_body_bytes=100_000)
     world = FakeWorld(has_vision=True)
     async with BridgeServer(world, quick_settings(limits), on_ended=lambda *end: ended.append(end)) as server:
         client = RawClient(server.address)

@@ -14,6 +14,7 @@ from test_npc_command import ENVIRON, npc
 from game_bridge.client import NpcClient
 from npc_sdk.errors import AuthenticationFailed
 
+PATIENCE_S = 60.0
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 
 
@@ -28,7 +29,7 @@ def address_of(server: subprocess.Popen[str]) -> str:
     assert server.stdout is not None
     assert server.stdout.readline().startswith("token ")
     line = server.stdout.readline()
-    assert line.startswith("ready tcp://127.0.0.1:"), server.communicate(timeout=20)
+    assert line.startswith("ready tcp://127.0.0.1:"), server.communicate(timeout=PATIENCE_S)
     return line.split()[1]
 
 
@@ -37,17 +38,17 @@ def address_of(server: subprocess.Popen[str]) -> str:
 def test_signal_ends_the_server_in_order(number: signal.Signals) -> None:
     with start() as server:
         address = address_of(server)
-        with NpcClient.connect(address) as client:
+        with NpcClient.connect(address, timeout_s=PATIENCE_S) as client:
             assert client.talk("pip").say("Hello.").read() == "I have nothing to say."
             server.send_signal(number)
-            _, complaints = server.communicate(timeout=20)
+            _, complaints = server.communicate(timeout=PATIENCE_S)
     assert (server.returncode, complaints) == (0, "")
 
 
 def test_closed_input_ends_the_server() -> None:
     with start("--until-input-closes") as server:
         address_of(server)
-        _, complaints = server.communicate(timeout=20)
+        _, complaints = server.communicate(timeout=PATIENCE_S)
     assert (server.returncode, complaints) == (0, "")
 
 
@@ -57,10 +58,10 @@ def test_a_token_is_made_for_the_launch_and_lies_where_the_user_wants_it(tmp_pat
         address = address_of(server)
         token = file.read_text(encoding="ascii").strip()
         with pytest.raises(AuthenticationFailed):
-            NpcClient.connect(address, token="")
-        with NpcClient.connect(address, token=token) as client:
+            NpcClient.connect(address, token="", timeout_s=PATIENCE_S)
+        with NpcClient.connect(address, token=token, timeout_s=PATIENCE_S) as client:
             client.ping()
-        said, complaints = server.communicate(timeout=20)
+        said, complaints = server.communicate(timeout=PATIENCE_S)
     assert token not in said + complaints
     assert list(tmp_path.iterdir()) == []
 
@@ -70,9 +71,9 @@ def test_the_environment_hands_a_token_over_and_no_file_is_made(tmp_path: Path) 
     with start("--until-input-closes", environ=environ) as server:
         assert server.stdout is not None
         address = server.stdout.readline().removeprefix("ready ").strip()
-        with NpcClient.connect(address, token="s3cret") as client:
+        with NpcClient.connect(address, token="s3cret", timeout_s=PATIENCE_S) as client:
             client.ping()
-        said, complaints = server.communicate(timeout=20)
+        said, complaints = server.communicate(timeout=PATIENCE_S)
     assert "s3cret" not in said + complaints
     assert list(tmp_path.iterdir()) == []
 
@@ -81,9 +82,9 @@ def test_anybody_is_let_in_only_with_a_loud_word() -> None:
     with start("--until-input-closes", "--no-auth") as server:
         assert server.stdout is not None
         address = server.stdout.readline().removeprefix("ready ").strip()
-        with NpcClient.connect(address) as client:
+        with NpcClient.connect(address, timeout_s=PATIENCE_S) as client:
             client.ping()
-        _, complaints = server.communicate(timeout=20)
+        _, complaints = server.communicate(timeout=PATIENCE_S)
     assert "WARNING: --no-auth" in complaints
 
 
@@ -111,7 +112,7 @@ def test_ready_file_holds_the_address(tmp_path: Path) -> None:
     with start("--until-input-closes", "--ready-file", str(ready)) as server:
         address = address_of(server)
         assert ready.read_text(encoding="utf-8") == f"{address}\n"
-        server.communicate(timeout=20)
+        server.communicate(timeout=PATIENCE_S)
     assert list(tmp_path.iterdir()) == [ready]
 
 
@@ -120,7 +121,9 @@ def test_warmed_up_characters_are_kept_for_the_next_start(tmp_path: Path) -> Non
     settings.write_text(f"session: {{fronts_dir: {tmp_path / 'fronts'}}}\nserver: {{port: 0}}\n", encoding="utf-8")
     for _ in range(2):
         command = [sys.executable, "-m", "npc_sdk.cli", "serve", "--until-input-closes", "--settings", str(settings)]
-        done = subprocess.run(command, input="", capture_output=True, text=True, env=ENVIRON, check=False, timeout=60)
+        done = subprocess.run(
+            command, input="", capture_output=True, text=True, env=ENVIRON, check=False, timeout=PATIENCE_S
+        )
         assert (done.returncode, done.stderr) == (0, "")
         assert "5/5 tobin" in done.stdout
         kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "fronts").iterdir()}
@@ -132,7 +135,7 @@ def test_busy_port_is_told() -> None:
     with start("--until-input-closes") as server:
         port = address_of(server).rpartition(":")[2]
         done = npc("serve", "--engine", "scripted", "--port", port)
-        server.communicate(timeout=20)
+        server.communicate(timeout=PATIENCE_S)
     assert done.returncode == 1
     assert port in done.stderr
     assert "Traceback" not in done.stderr

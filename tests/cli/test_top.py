@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from test_npc_command import npc
-from test_serve import address_of, start
+from test_npc_command import ENVIRON
+from test_serve import PATIENCE_S, address_of, start
 from typer.testing import CliRunner
 
 from game_bridge import message as wire
@@ -100,13 +102,18 @@ def test_the_governor_says_how_far_it_gives_way() -> None:
 def address() -> Iterator[str]:
     with start("--until-input-closes") as server:
         yield address_of(server)
-        server.communicate(timeout=20)
+        server.communicate(timeout=PATIENCE_S)
+
+
+# As `npc`, with more patience than a player at a terminal has.
+PATIENT_NPC = f"from npc_sdk.cli import app, top; top.PATIENCE_S = {PATIENCE_S}; app.main()"
 
 
 def test_once_prints_the_figures_of_a_running_server(address: str) -> None:
-    with NpcClient.connect(address) as client:
+    with NpcClient.connect(address, timeout_s=PATIENCE_S) as client:
         client.talk("pip").say("Hello.").read()
-        done = npc("top", "--once", "--port", address.rpartition(":")[2])
+        command = [sys.executable, "-c", PATIENT_NPC, "top", "--once", "--port", address.rpartition(":")[2]]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, env=ENVIRON)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"scripted on none, at {address}" in done.stdout
     assert "conversations 1, connections 2" in done.stdout
@@ -121,17 +128,17 @@ def test_a_terminal_is_redrawn_until_somebody_leaves(address: str, monkeypatch: 
         if len(looks) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(time, "sleep", wait)
+    monkeypatch.setattr(top, "time", SimpleNamespace(sleep=wait))
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=100, height=30)
-    with NpcClient.connect(address) as client:
+    with NpcClient.connect(address, timeout_s=PATIENCE_S) as client:
         top._watch(client, address, console, 0.5)
     assert looks == [0.5] * 3
     assert out.getvalue().count("scripted on none") == 3
 
 
 def test_the_token_can_lie_in_a_file_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(top, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(top, "PATIENCE_S", PATIENCE_S)
     file, wrong = tmp_path / "token", tmp_path / "wrong"
     wrong.write_text("another\n", encoding="ascii")
     with start("--until-input-closes", "--token-file", str(file)) as server:
@@ -140,7 +147,7 @@ def test_the_token_can_lie_in_a_file_of_ones_own(tmp_path: Path, monkeypatch: py
             CliRunner().invoke(app, [*look, *options])
             for options in (["--token-file", str(file)], ["--token-file", str(wrong)], [])
         )
-        server.communicate(timeout=20)
+        server.communicate(timeout=PATIENCE_S)
     assert (let_in.exit_code, "scripted on none" in let_in.output) == (0, True)
     for done in (refused, stranger):
         assert isinstance(done.exception, AuthenticationFailed)

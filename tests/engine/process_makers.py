@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+from npc_sdk.engine.interface import EngineItem
 from npc_sdk.engine.scripted import ScriptedEngine
 from npc_sdk.errors import EngineCrashed, ModelFormatError, PromptTooLong
 from npc_sdk.requests import GenerateRequest
@@ -26,6 +28,27 @@ def slow(*, kind_or_path: str, on_progress: Told, **_arguments: Any) -> Scripted
 def talkative(*, kind_or_path: str, on_progress: Told, **_arguments: Any) -> ScriptedEngine:  # noqa: ARG001
     """Says as much at once as it can."""
     return ScriptedEngine("".join(f"w{number} " for number in range(3000)), context_tokens=8192)
+
+
+class _Patient(ScriptedEngine):
+    """Says all but its first word only once a file is there."""
+
+    def __init__(self, script: str, file: Path) -> None:
+        super().__init__(script, context_tokens=8192)
+        self._file = file
+
+    async def stream(self, request: GenerateRequest) -> AsyncIterator[EngineItem]:
+        items = super().stream(request)
+        yield await anext(items)
+        while not self._file.exists():
+            await asyncio.sleep(0.01)
+        async for item in items:
+            yield item
+
+
+def patient(*, kind_or_path: str, on_progress: Told, waits_for: str, **_arguments: Any) -> ScriptedEngine:  # noqa: ARG001
+    """Says one word, and much more once it may."""
+    return _Patient("word " * 3000, Path(waits_for))
 
 
 def wrong(*, kind_or_path: str, on_progress: Told, **_arguments: Any) -> ScriptedEngine:  # noqa: ARG001

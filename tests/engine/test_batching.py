@@ -8,15 +8,23 @@ from typing import Any
 import pytest
 import torch
 
-from npc_sdk.engine.interface import Chunk
 from npc_sdk.engine.local.batch import Batch
 from npc_sdk.engine.local.decoder import Decoder
-from npc_sdk.engine.local.engine import LocalEngine
 from npc_sdk.engine.local.limits import Limits
 from npc_sdk.errors import EngineError, ReplyTimeout
 from npc_sdk.requests import Priority
 
-from .streams import Start, ask, assert_nobody_lives, collect, slow_down
+from .streams import (
+    Start,
+    StepGate,
+    ask,
+    ask_together,
+    assert_nobody_lives,
+    collect,
+    ends,
+    slow_down,
+    until_queued,
+)
 
 RULES = "q" * 130  # a token a letter: two blocks and two tokens
 
@@ -35,25 +43,11 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Batch]:
     return seen
 
 
-async def _until_speaking(engine: LocalEngine, name: str, **options: Any) -> tuple[asyncio.Task[Any], asyncio.Event]:
-    """A request under way, from its first text on."""
-    speaking = asyncio.Event()
-
-    async def run() -> Any:
-        items = []
-        async for item in engine.stream(ask(name, **options)):
-            items.append(item)
-            speaking.set()
-        return "".join(item.text for item in items if isinstance(item, Chunk)), items[-1]
-
-    task = asyncio.ensure_future(run())
-    await asyncio.wait_for(speaking.wait(), 10)
-    return task, speaking
-
-
 async def test_replies_share_their_steps(start: Start, steps: list[Batch]) -> None:
     engine = start()
-    await asyncio.gather(*(collect(engine, ask(f"r{i}", "hello" + "!" * i, max_new_tokens=20)) for i in range(5)))
+    asked = [ask(f"r{i}", "hello" + "!" * i, max_new_tokens=20) for i in range(5)]
+    await asyncio.gather(*await ask_together(engine, *asked))
+    await assert_nobody_lives(engine)
     assert max(len(batch.ids) for batch in steps if len(batch.sampled) == len(batch.ids)) >= 4
     assert len(steps) < 5 * 20 * 0.6
     stats = engine.stats()
@@ -62,27 +56,21 @@ async def test_replies_share_their_steps(start: Start, steps: list[Batch]) -> No
     assert stats.mean_batch == sum(n * count for n, count in stats.batch_sizes.items()) / len(steps)
 
 
-async def test_a_long_prompt_never_holds_a_reply_up_for_more_than_a_chunk(
-    start: Start, steps: list[Batch], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_long_prompt_never_holds_a_reply_up_for_more_than_a_chunk(start: Start, steps: list[Batch]) -> None:
     engine = start(limits=Limits(busy_chunk_tokens=16))
-    slow_down(monkeypatch, 0.003)
-    speaker, _ = await _until_speaking(engine, "speaker", text="a", max_new_tokens=60)
-    before = len(steps)
-    await collect(engine, ask("long", "z" * 150, max_new_tokens=1))
-    assert not speaker.done()
-    beside = steps[before:]
-    assert [len(batch.ids) for batch in beside].count(17) >= 8  # a chunk of 16 and the speaker's token
-    assert all(len(batch.ids) <= 17 for batch in beside)
-    assert all(batch.sampled for batch in beside)  # no step goes by without the speaker's next token
-    await speaker
+    speaker, long = ask("speaker", "a", max_new_tokens=60), ask("long", "z" * 150, max_new_tokens=1)
+    await asyncio.gather(*await ask_together(engine, speaker, long))
+    await assert_nobody_lives(engine)
+    assert ends(engine) == ["long", "speaker"]
+    assert [len(batch.ids) for batch in steps].count(17) >= 8  # a chunk of 16 and the speaker's token
+    assert all(len(batch.ids) <= 17 for batch in steps)
+    assert all(batch.sampled for batch in steps)  # no step goes by without the speaker's next token
 
 
 async def test_rules_that_all_npcs_share_are_computed_once(start: Start, steps: list[Batch]) -> None:
     engine = start()
     asked = [ask(f"npc{i}", RULES + chr(97 + i) * 20, max_new_tokens=4) for i in range(5)]
-    ends = [end for _, end in await asyncio.gather(*(collect(engine, one) for one in asked))]
-    reused = [end.usage.cached_tokens for end in ends]
+    reused = [end.usage.cached_tokens for _, end in await asyncio.gather(*await ask_together(engine, *asked))]
     assert reused[0] == 0
     assert min(reused[1:]) >= 128
     computed = sum(len(batch.ids) for batch in steps)
@@ -92,7 +80,8 @@ async def test_rules_that_all_npcs_share_are_computed_once(start: Start, steps: 
 
 async def test_the_same_words_at_the_same_time_are_held_once(start: Start) -> None:
     engine = start()
-    texts = await asyncio.gather(*(collect(engine, ask(f"r{i}", "z" * 60, max_new_tokens=100)) for i in range(3)))
+    asked = [ask(f"r{i}", "z" * 60, max_new_tokens=100) for i in range(3)]
+    texts = await asyncio.gather(*await ask_together(engine, *asked))
     assert len({text for text, _ in texts}) == 1
     await assert_nobody_lives(engine)
     engine.prefix_cache.check_integrity()
@@ -104,9 +93,8 @@ async def test_a_pool_too_small_for_all_changes_no_word(start: Start) -> None:
     alone = start(cache_bytes=0)
     expected = [(await collect(alone, ask(text=text, max_new_tokens=70)))[0] for text in texts]
     engine = start(cache_bytes=0, limits=Limits(running=4))  # one window: four blocks for replies of three each
-    together = await asyncio.gather(
-        *(collect(engine, ask(f"r{i}", text, max_new_tokens=70)) for i, text in enumerate(texts))
-    )
+    asked = [ask(f"r{i}", text, max_new_tokens=70) for i, text in enumerate(texts)]
+    together = await asyncio.gather(*await ask_together(engine, *asked))
     assert [text for text, _ in together] == expected
     assert [end.usage.cached_tokens for _, end in together] == [0] * 4
     await assert_nobody_lives(engine)
@@ -117,8 +105,8 @@ async def test_a_pool_too_small_for_all_changes_no_word(start: Start) -> None:
 async def test_waiting_for_room_does_not_add_to_what_was_reused(start: Start) -> None:
     engine = start(cache_bytes=0, limits=Limits(running=4))  # one window
     asked = [ask(f"r{i}", "q" * 70 + chr(97 + i) * 60, max_new_tokens=30) for i in range(3)]
-    ends = [end for _, end in await asyncio.gather(*(collect(engine, one) for one in asked))]
-    assert max(end.usage.cached_tokens for end in ends) <= 70
+    said = await asyncio.gather(*await ask_together(engine, *asked))
+    assert max(end.usage.cached_tokens for _, end in said) <= 70
     await assert_nobody_lives(engine)
     assert engine.stats().cache.used_bytes == 0
 
@@ -127,12 +115,17 @@ async def test_one_in_need_takes_the_blocks_of_the_less_urgent(start: Start, mon
     ambient = {"text": "b" * 100, "max_new_tokens": 60, "priority": Priority.AMBIENT}
     expected = await collect(start(cache_bytes=0), ask(**ambient))
     engine = start(cache_bytes=0)
-    slow_down(monkeypatch, 0.002)
-    task, _ = await _until_speaking(engine, "ambient", **ambient)
-    await collect(engine, ask("player", "c" * 150, max_new_tokens=10))
-    assert not task.done()
+    gate = StepGate(monkeypatch, free=2)
+    task = asyncio.create_task(collect(engine, ask("ambient", **ambient)))
+    await gate.stands()
+    player = asyncio.create_task(collect(engine, ask("player", "c" * 150, max_new_tokens=10)))
+    await until_queued(engine)
+    gate.let()
+    await player
     text, end = await task
     assert (text, end.usage) == (expected[0], expected[1].usage)
+    await assert_nobody_lives(engine)
+    assert ends(engine) == ["player", "ambient"]
     assert engine.stats().preemptions == 1
 
 
@@ -140,17 +133,20 @@ async def test_a_cancelled_run_leaves_its_blocks_at_the_next_step(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = start(cache_bytes=0)
-    slow_down(monkeypatch, 0.003)
-    first, _ = await _until_speaking(engine, "first", text="a" * 20, max_new_tokens=100)
-    second, _ = await _until_speaking(engine, "second", text="b" * 20, max_new_tokens=100)
+    gate = StepGate(monkeypatch, free=3)
+    asked = [ask(name, letter * 20, max_new_tokens=100) for name, letter in (("first", "a"), ("second", "b"))]
+    first, second = await ask_together(engine, *asked)
+    await gate.stands()
     block_bytes = engine.stats().cache.used_bytes // 2
     engine.cancel("first")
+    gate.let(1)
     _, end = await first
     assert end.finish_reason == "cancelled"
-    await asyncio.sleep(0.03)
+    await gate.stands()
     assert engine.stats().running == 1
-    assert engine.stats().cache.used_bytes in (block_bytes, 2 * block_bytes)  # the other may have grown
+    assert engine.stats().cache.used_bytes == block_bytes
     engine.cancel("second")
+    gate.let()
     await second
     await assert_nobody_lives(engine)
     assert engine.stats().cache.used_bytes == 0

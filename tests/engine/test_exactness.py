@@ -203,7 +203,12 @@ def benches(zoo: Zoo) -> dict[tuple[str, str], Bench]:
 
 @pytest.mark.parametrize("cache", CACHES)
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(arrivals=ARRIVALS, limits=LIMITS, blocks=st.sampled_from([0, 4, 30]))
 def test_no_schedule_changes_a_token(
     benches: dict[tuple[str, str], Bench], model: str, cache: str, arrivals: list[Arrival], limits: Limits, blocks: int

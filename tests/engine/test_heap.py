@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import platform
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from npc_sdk.bench.machine import memory_bytes
 from npc_sdk.engine.local import heap as heap_module
 from npc_sdk.engine.local.heap import MANY_ROWS, Heap
 
-from .streams import Start, ask, collect
+from .streams import PATIENCE_S, Start, ask, collect, until
 
 is_glibc = platform.libc_ver()[0] == "glibc" and Path("/proc/self/status").exists()
 
@@ -28,17 +27,11 @@ def trims(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return calls
 
 
-async def _eventually(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not is_so():
-            await asyncio.sleep(0.01)
-
-
 async def test_a_long_prompt_s_room_is_given_back_once_when_it_is_quiet(start: Start, trims: list[int]) -> None:
     engine = start()
     for said, letter in enumerate("qz", start=1):
         await collect(engine, ask(f"r{said}", letter * MANY_ROWS))
-        await _eventually(lambda wanted=said: len(trims) == wanted)  # type: ignore[misc]
+        await until(lambda wanted=said: len(trims) == wanted)  # type: ignore[misc]
         await asyncio.sleep(0.1)
         assert len(trims) == said
 
@@ -53,12 +46,12 @@ async def test_short_steps_leave_nothing_to_give_back(start: Start, trims: list[
 async def test_nothing_is_given_back_while_somebody_asks(
     start: Start, trims: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heap_module, "QUIET_S", 30.0)
+    monkeypatch.setattr(heap_module, "QUIET_S", 3600.0)
     engine = start()
     await collect(engine, ask("r1", "q" * MANY_ROWS))
-    said, _ = await asyncio.wait_for(collect(engine, ask("r2", "z" * MANY_ROWS)), 5)
+    said, _ = await asyncio.wait_for(collect(engine, ask("r2", "z" * MANY_ROWS)), PATIENCE_S)
     assert said
-    await asyncio.wait_for(engine.close(), 5)
+    await asyncio.wait_for(engine.close(), PATIENCE_S)
     assert trims == []
 
 

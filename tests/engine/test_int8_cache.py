@@ -135,7 +135,12 @@ def plain(decoders: dict[str, Decoder]) -> dict[tuple[str, int], list[int]]:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     prompts=st.lists(st.integers(0, len(PROMPTS) - 1), min_size=2, max_size=5),
     blocks=st.sampled_from([6, 9, 30]),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from npc_sdk.engine.interface import Chunk, Engine
+from npc_sdk.engine.interface import Engine
 from npc_sdk.engine.local.engine import LocalEngine
 from npc_sdk.engine.local.limits import Limits
 from npc_sdk.errors import (
@@ -18,11 +18,23 @@ from npc_sdk.errors import (
     PromptTooLong,
     SettingsError,
 )
-from npc_sdk.requests import GenerateRequest, Priority, Segment
+from npc_sdk.requests import Priority, Segment
 
 from .checkpoints import CONTEXT, SPECIAL, build_tokenizer, write_tokenizer
 from .conftest import Zoo
-from .streams import PROMPT, SHORT_CHUNKS, Start, ask, collect, encode, slow_down
+from .streams import (
+    PROMPT,
+    SHORT_CHUNKS,
+    Start,
+    StepGate,
+    ask,
+    assert_nobody_lives,
+    collect,
+    encode,
+    ends,
+    slow_down,
+    until_queued,
+)
 
 
 @pytest.mark.parametrize("kind", ["nemotron", "llama", "qwen2"])
@@ -84,28 +96,22 @@ async def test_a_cached_prefix_changes_no_word(start: Start) -> None:
     cached.prefix_cache.check_integrity()
 
 
-async def test_one_that_gave_way_to_a_player_goes_on_as_if_nothing_had_been(start: Start) -> None:
+async def test_one_that_gave_way_to_a_player_goes_on_as_if_nothing_had_been(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ambient = ask("ambient", PROMPT + "hello", priority=Priority.AMBIENT, seed=4, temperature=0.8, max_new_tokens=40)
     expected, _ = await collect(start(), ambient)
     engine = start(limits=Limits(running=1))
-    order: list[str] = []
-
-    async def watch(request: GenerateRequest, begin: asyncio.Event, ready: asyncio.Event) -> str:
-        await begin.wait()
-        text = ""
-        async for item in engine.stream(request):
-            ready.set()
-            text += item.text if isinstance(item, Chunk) else ""
-        order.append(request.request_id)
-        return text
-
-    begin, started = asyncio.Event(), asyncio.Event()
-    begin.set()
-    task = asyncio.ensure_future(watch(ambient, begin, started))
-    player = await watch(ask("player", max_new_tokens=10), started, asyncio.Event())
-    assert await task == expected
-    assert order == ["player", "ambient"]
-    assert player
+    gate = StepGate(monkeypatch, free=3)
+    task = asyncio.create_task(collect(engine, ambient))
+    await gate.stands()
+    player = asyncio.create_task(collect(engine, ask("player", max_new_tokens=10)))
+    await until_queued(engine)
+    gate.let()
+    assert (await task)[0] == expected
+    assert (await player)[0]
+    await assert_nobody_lives(engine)
+    assert ends(engine) == ["player", "ambient"]
     engine.prefix_cache.check_integrity()
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from npc_sdk.engine.local import front_file
+from npc_sdk.engine.local import front_file, worker
 from npc_sdk.engine.local.batch import Work
 from npc_sdk.engine.local.decoder import Decoder
 from npc_sdk.engine.local.engine import LocalEngine
@@ -21,7 +23,7 @@ from npc_sdk.engine.local.snapshot import Snapshot, read_file
 from npc_sdk.errors import DeadlineMissed, DuplicateRequest, PromptTooLong, RequestError
 from npc_sdk.requests import GenerateRequest, PrefillRequest, Priority, Sampling, Segment
 
-from .streams import Start, ask, assert_nobody_lives, collect, encode, slow_down
+from .streams import PATIENCE_S, Start, StepGate, ask, assert_nobody_lives, collect, encode, ends, until_queued
 
 FRONT, WORDS = "q" * 130, "z" * 12  # a token a letter
 
@@ -72,11 +74,12 @@ async def test_a_conversation_computes_nothing_twice(start: Start, force_tokens:
 
 async def test_a_cancelled_front_keeps_what_it_has(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = start(limits=Limits(busy_chunk_tokens=64))
-    slow_down(monkeypatch, 0.05)
+    gate = StepGate(monkeypatch, free=1)
     running = asyncio.ensure_future(engine.prefill(front()))
-    await asyncio.sleep(0.08)
+    await gate.stands()
     engine.cancel("front")
-    await asyncio.wait_for(running, 5)
+    gate.let()
+    await asyncio.wait_for(running, PATIENCE_S)
     _, end = await collect(engine, whole())
     assert 64 <= end.usage.cached_tokens < len(FRONT)
 
@@ -124,8 +127,8 @@ async def _player_between_layers(
             nonlocal is_first
             if is_first:
                 is_first = False
-                arrived = asyncio.run_coroutine_threadsafe(_begin(tasks, play), loop)
-                arrived.result(5)
+                arrived = asyncio.run_coroutine_threadsafe(_begin(engine, tasks, play), loop)
+                arrived.result(PATIENCE_S)
             between_layers()
 
         return hidden(self, batch, pool, hook)
@@ -134,31 +137,43 @@ async def _player_between_layers(
     return tasks
 
 
-async def _begin(tasks: list[asyncio.Task[Any]], play: Any) -> None:
+async def _begin(engine: LocalEngine, tasks: list[asyncio.Task[Any]], play: Any) -> None:
     """Starts a task and lets it reach the engine's queue."""
     tasks.append(asyncio.ensure_future(play()))
-    await asyncio.sleep(0.01)
+    await until_queued(engine)
 
 
 async def test_words_that_would_come_too_late_are_dropped_unsaid(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = start(limits=Limits(running=1))
-    slow_down(monkeypatch, 0.02)
+    gate = StepGate(monkeypatch, free=2)
     speaker = asyncio.ensure_future(collect(engine, ask("speaker", max_new_tokens=30)))
-    await asyncio.sleep(0.05)
+    await gate.stands()
     bark = GenerateRequest("bark", (Segment("hey"),), priority=Priority.AMBIENT, start_by_s=0.1)
+    barking = asyncio.ensure_future(collect(engine, bark))
+    await until_queued(engine)
+    await asyncio.sleep(0.2)
+    gate.let()
     with pytest.raises(DeadlineMissed, match=r"within 0\.1 s"):
-        await anext(engine.stream(bark))
-    assert not speaker.done()
+        await barking
     await speaker
+    await assert_nobody_lives(engine)
+    assert ends(engine) == ["bark", "speaker"]
 
 
 async def test_words_that_begin_in_time_are_said_to_their_end(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = start()
-    slow_down(monkeypatch, 0.01)
-    request = GenerateRequest(
-        "bark", (Segment("hey"),), sampling=Sampling(temperature=0.0, max_new_tokens=30), start_by_s=0.2
-    )
-    _, end = await collect(engine, request)
+    hidden, ahead = Decoder.hidden, iter([0.0, *[2 * PATIENCE_S] * 100])
+    clock = time.perf_counter
+
+    def step(decoder: Decoder, *args: Any) -> torch.Tensor:
+        """After the first, the time in which the first word must be said is long over."""
+        passed = next(ahead)
+        monkeypatch.setattr(worker, "time", SimpleNamespace(perf_counter=lambda: clock() + passed))
+        return hidden(decoder, *args)
+
+    monkeypatch.setattr(Decoder, "hidden", step)
+    sampling = Sampling(temperature=0.0, max_new_tokens=30)
+    _, end = await collect(engine, GenerateRequest("bark", (Segment("hey"),), sampling=sampling, start_by_s=PATIENCE_S))
     assert end.usage.completion_tokens == 30
 
 
@@ -198,13 +213,13 @@ async def test_a_front_has_its_id_and_can_be_cancelled_while_its_file_is_read(
 
     def slow(*arguments: Any) -> Snapshot:
         is_read.set()
-        assert may_go_on.wait(5)
+        assert may_go_on.wait(PATIENCE_S)
         return read_file(*arguments)
 
     monkeypatch.setattr(front_file, "read_file", slow)
     engine = start()
     computing = asyncio.create_task(engine.prefill(wanted))
-    assert await asyncio.to_thread(is_read.wait, 5)
+    assert await asyncio.to_thread(is_read.wait, PATIENCE_S)
     with pytest.raises(DuplicateRequest):
         await engine.prefill(wanted)
     engine.cancel("front")
@@ -223,14 +238,14 @@ async def test_a_front_whose_task_ends_while_its_file_is_read_frees_its_id(
 
     def slow(*_arguments: Any) -> Snapshot:
         is_read.set()
-        may_go_on.wait(5)
+        may_go_on.wait(PATIENCE_S)
         raise RequestError("nobody waits for it")
 
     monkeypatch.setattr(front_file, "read_file", slow)
     engine = start()
     (tmp_path / "mara.front").touch()
     computing = asyncio.create_task(engine.prefill(front(snapshot=tmp_path / "mara.front")))
-    assert await asyncio.to_thread(is_read.wait, 5)
+    assert await asyncio.to_thread(is_read.wait, PATIENCE_S)
     computing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await computing
@@ -251,17 +266,22 @@ async def test_eight_bit_caches_take_half_the_room_and_still_talk(start: Start) 
 
 
 async def test_late_frames_are_seen_in_the_figures(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = start()
-    slow_down(monkeypatch, 0.003)
-    speaker = asyncio.ensure_future(collect(engine, ask("speaker", max_new_tokens=60)))
-    while not speaker.done():
+    engine = start(limits=Limits(draft_tokens=0))
+    hidden, seen = Decoder.hidden, []
+
+    def step(decoder: Decoder, *args: Any) -> torch.Tensor:
+        """A frame with each, as only one that comes soon after the model's work is late because of it."""
+        result = hidden(decoder, *args)
         engine.note_frame(0.05)
-        await asyncio.sleep(0.01)
-    governor = engine.stats().governor
-    assert governor.is_throttling
-    assert governor.late_frames > 3
-    assert governor.slowdowns >= 1
-    assert (await speaker)[1].usage.completion_tokens == 60
+        seen.append(engine.stats().governor)
+        return result
+
+    monkeypatch.setattr(Decoder, "hidden", step)
+    _, end = await collect(engine, ask("speaker", max_new_tokens=60))
+    assert any(governor.is_throttling for governor in seen)
+    assert seen[-1].late_frames > 3
+    assert seen[-1].slowdowns >= 1
+    assert end.usage.completion_tokens == 60
 
 
 async def test_a_recorded_step_takes_the_place_of_the_eager_one(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

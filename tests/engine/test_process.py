@@ -99,12 +99,14 @@ async def test_many_streams_do_not_mix(begin: Begin) -> None:
     assert len({text for text, _ in told}) == 1
 
 
-async def test_a_listener_that_is_slow_has_one_piece_waiting(begin: Begin) -> None:
-    engine = await begin("talkative")
+async def test_a_listener_that_is_slow_has_one_piece_waiting(begin: Begin, tmp_path: Path) -> None:
+    engine = await begin("patient", waits_for=str(tmp_path / "go on"))
     stream = engine.stream(ask())
     pieces = [await first(stream)]
-    while not next(iter(engine._runs.values())).is_ended:
-        await asyncio.sleep(0.01)
+    (tmp_path / "go on").touch()
+    async with asyncio.timeout(PATIENCE_S):
+        while not next(iter(engine._runs.values())).is_ended:
+            await asyncio.sleep(0.01)
     pieces += [item async for item in stream]
     assert len(pieces) == 3, "what came first, all that came since, and the end"
 

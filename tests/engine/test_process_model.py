@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +103,11 @@ async def test_a_model_shows_life_with_every_layer_and_while_it_does_a_job(start
 
 
 @pytest.fixture(scope="module")
-def counts() -> tuple[Callable[[list[Segment]], int], LocalEngine]:
+def counts() -> Iterator[tuple[Callable[[list[Segment]], int], LocalEngine]]:
     """The parent's count, and the model's own."""
-    return token_counter("hearth"), LocalEngine.load(model_folder("hearth"), device="cpu")
+    engine = LocalEngine.load(model_folder("hearth"), device="cpu")
+    yield token_counter("hearth"), engine
+    asyncio.run(engine.close())
 
 
 TEXTS = st.one_of(
@@ -114,7 +116,9 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.builds(Segment, TEXTS, st.booleans()), max_size=6))
 def test_the_parent_counts_as_the_model_does(
     counts: tuple[Callable[[list[Segment]], int], LocalEngine], segments: list[Segment]

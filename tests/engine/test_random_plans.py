@@ -187,7 +187,12 @@ def test_a_step_in_which_others_ran_is_not_timed(
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", ["int4", "float"])
 @pytest.mark.parametrize("sampling", SAMPLINGS)
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_no_plan_changes_a_token(
     decoders: dict[tuple[str, str], Decoder],

@@ -16,6 +16,7 @@ from npc_sdk.engine.scripted import KEPT, ScriptedEngine
 from npc_sdk.errors import DuplicateRequest, EngineCrashed, Overloaded, PromptTooLong, ReplyTimeout, SettingsError
 from npc_sdk.messages import Message, ToolResult
 from npc_sdk.requests import GenerateRequest, Sampling, Segment
+from tests.own_time import in_own_time
 
 
 def ask(text: str = "hello", name: str = "r", *, deadline_s: float | None = None, **sampling: Any) -> GenerateRequest:
@@ -106,6 +107,7 @@ async def test_stop_strings_and_limits_hold() -> None:
         await collect(ScriptedEngine("x", context_tokens=3), ask("one two three"))
 
 
+@in_own_time
 async def test_cancel_ends_between_words_even_in_a_long_pause() -> None:
     engine = ScriptedEngine("one two three", delay_s=30.0)
     asyncio.get_running_loop().call_later(0.02, engine.cancel, "r")
@@ -116,6 +118,7 @@ async def test_cancel_ends_between_words_even_in_a_long_pause() -> None:
     engine.cancel("r")
 
 
+@in_own_time
 async def test_a_deadline_is_kept() -> None:
     engine = ScriptedEngine("one two three four", delay_s=0.04)
     said: list[EngineItem] = []
@@ -134,6 +137,7 @@ async def test_it_breaks_where_told(fail_after: int) -> None:
         await collect(ScriptedEngine("one", fail_after=0, error=Overloaded("full")), ask())
 
 
+@in_own_time
 async def test_close_ends_open_streams_and_refuses_new_ones() -> None:
     engine = ScriptedEngine("one two", delay_s=30.0)
     task = asyncio.ensure_future(collect(engine, ask()))

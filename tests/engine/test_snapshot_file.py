@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +21,7 @@ from npc_sdk.engine.local.block_pool import CacheShape
 from npc_sdk.engine.local.fingerprint import fingerprint
 from npc_sdk.engine.local.snapshot import DIGEST_BYTES, HEADER
 from npc_sdk.errors import ModelFormatError, NpcError, SettingsError
+from tests.effort import effort_below
 
 from .desk import FRONT, SHAPE, SHAPES, read_front, save_front
 
@@ -67,7 +67,12 @@ def test_a_wrong_file_is_refused_with_its_name(tmp_path: Path, change: Callable[
     assert caught.value.hint
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_every_changed_byte_and_every_cut_is_seen(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "front"
@@ -105,11 +110,10 @@ def test_a_hostile_file_is_refused_at_once_and_takes_no_memory(tmp_path: Path) -
     huge.write_bytes(path.read_bytes())
     os.truncate(huge, 50 * 2**30)  # a hole: it takes no room on the disk
     tracemalloc.start()
-    started = time.perf_counter()
-    for one in (path, huge):
-        with pytest.raises(ModelFormatError):
-            read_front(one, max_tokens=4096)
-    assert time.perf_counter() - started < 1
+    with effort_below(1):
+        for one in (path, huge):
+            with pytest.raises(ModelFormatError):
+                read_front(one, max_tokens=4096)
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
 

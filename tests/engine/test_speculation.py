@@ -31,7 +31,7 @@ from npc_sdk.errors import SettingsError
 from npc_sdk.events import Usage
 
 from .prophet import Book, Prophet
-from .streams import PROMPT, Start, ask, assert_nobody_lives, collect, encode
+from .streams import PROMPT, Start, ask, ask_together, assert_nobody_lives, collect, encode
 
 
 @pytest.mark.parametrize(
@@ -317,9 +317,8 @@ async def test_no_draft_takes_a_block(start: Start, monkeypatch: pytest.MonkeyPa
 async def test_nobody_drafts_beside_a_prompt(start: Start, steps: list[Batch]) -> None:
     await _with_and_without(start, max_new_tokens=60)
     engine = start(limits=Limits(busy_chunk_tokens=16))
-    await asyncio.gather(
-        collect(engine, ask("speaker", max_new_tokens=60)), collect(engine, ask("long", "zy" * 70, max_new_tokens=1))
-    )
+    asked = ask("speaker", max_new_tokens=60), ask("long", "zy" * 70, max_new_tokens=1)
+    await asyncio.gather(*await ask_together(engine, *asked))
     with_prompt = [batch for batch in steps if len(batch.sampled) < len(batch.ids)]
     assert sum(len(batch.sampled) == 1 and len(batch.ids) == 17 for batch in with_prompt) >= 4
     assert all(len(batch.sampled) <= 2 for batch in with_prompt)

@@ -79,7 +79,10 @@ def stripping(request: pytest.FixtureRequest, tmp_path: Path) -> ModelTokenizer:
 
 
 @settings(
-    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(segments=SEGMENTS, count=st.one_of(st.none(), st.integers(0, 7)))
 def test_a_prompt_and_its_bulk_are_counted_as_each_alone(

@@ -11,14 +11,14 @@ import pytest
 from npc_sdk.engine.local.engine import LocalEngine
 from npc_sdk.errors import EngineCrashed
 
-from .streams import Start, ask, collect
+from .streams import PATIENCE_S, Start, ask, collect, until
 
 
 async def _hold(engine: LocalEngine) -> tuple[threading.Event, Future[str]]:
     """Keeps the model's thread busy until the event is set, and queues one job behind that."""
     is_busy, may_end = threading.Event(), threading.Event()
-    engine._worker.call(lambda _runner: (is_busy.set(), may_end.wait(5)))
-    assert await asyncio.to_thread(is_busy.wait, 5)
+    engine._worker.call(lambda _runner: (is_busy.set(), may_end.wait(PATIENCE_S)))
+    assert await asyncio.to_thread(is_busy.wait, PATIENCE_S)
     return may_end, engine._worker.call(lambda _runner: "done")
 
 
@@ -35,8 +35,8 @@ async def test_a_job_that_waits_when_the_engine_closes_ends(start: Start) -> Non
     engine = start()
     may_end, waiting = await _hold(engine)
     closing = asyncio.create_task(engine.close())
-    await asyncio.sleep(0.05)
+    await until(lambda: engine._worker._is_closing)
     may_end.set()
     await closing
     with pytest.raises(EngineCrashed, match="closed"):
-        waiting.result(5)
+        waiting.result(PATIENCE_S)

@@ -20,6 +20,7 @@ from npc_sdk.evals.bfcl.run import ask_rows, judge
 from npc_sdk.evals.bfcl.verdict import Reason
 from npc_sdk.messages import Message
 from npc_sdk.requests import GenerateRequest, Sampling
+from tests.own_time import in_own_time
 
 from .rows import LEADERBOARD, expected_calls, in_dialect
 
@@ -169,6 +170,7 @@ async def test_no_more_rows_than_allowed_are_open_at_once(rows: list[Row], in_fl
     assert (engine.most, len(results)) == (in_flight, len(rows))
 
 
+@in_own_time
 async def test_a_run_that_is_given_up_leaves_no_stream_open(rows: list[Row]) -> None:
     engine = ScriptedEngine("No.", delay_s=30.0)
     run = asyncio.create_task(ask_rows(engine, rows, Asking(), 2, lambda _result: None))

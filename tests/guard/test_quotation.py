@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from npc_sdk.guard.quotation import is_quoted
 from npc_sdk.messages import JsonValue
+from tests.effort import effort_below
 
 GIVE: dict[str, Any] = {"item": "sword"}
 SELL: dict[str, Any] = {"item": "axe", "price": 9}
@@ -98,9 +98,8 @@ def test_every_call_is_found_in_any_text(
     "unit", ['{"a":', "{", '{"a":{"b":[', '{"name": "give_item", "arguments": {"item": "', "{} "], ids=repr
 )
 def test_a_text_made_to_be_searched_for_ever_is_soon_given_up(unit: str) -> None:
-    start = time.process_time()
-    is_quoted("give_item", GIVE, [(unit * 8000)[:8000]])
-    assert time.process_time() - start < 1.0
+    with effort_below(1.0):
+        is_quoted("give_item", GIVE, [(unit * 8000)[:8000]])
 
 
 @pytest.mark.parametrize("opening", ['{"a":', '[{"a":'], ids=["maps", "lists"])

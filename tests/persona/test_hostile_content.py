@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from npc_sdk.persona.load import load_persona, read_persona, read_world_file
 from npc_sdk.persona.sandbox import LineError, check_line
 from npc_sdk.persona.schema import Persona, Voice
 from npc_sdk.persona.situation import render_situation
+from tests.effort import effort_below
 
 GOOD = "name: A\nrole: b\nvoice: {style: c}\n"
 TOOL = "name: A\ntools:\n- name: t\n  description: d\n  parameters:\n    properties:\n"
@@ -23,9 +23,8 @@ NUMBERS = list(range(1500))
 @pytest.fixture(autouse=True)
 def _in_time() -> Iterator[None]:
     """Three times the second that is allowed, as this machine may be busy."""
-    started = time.perf_counter()
-    yield
-    assert time.perf_counter() - started < 3
+    with effort_below(3):
+        yield
 
 
 @pytest.mark.parametrize(

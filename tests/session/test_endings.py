@@ -16,6 +16,7 @@ from npc_sdk.errors import EngineCrashed, NpcError, Overloaded, ReplyTimeout
 from npc_sdk.events import Event, ReplyFinished, TextDelta, ToolCall
 from npc_sdk.requests import GenerateRequest
 from npc_sdk.session import Session
+from tests.own_time import in_own_time
 
 from .stage import (
     GIVE,
@@ -82,6 +83,7 @@ async def test_a_cancel_before_the_first_step_asks_nothing_of_the_engine() -> No
     assert len(session.history) == 1
 
 
+@in_own_time
 async def test_a_cancel_wakes_a_reply_that_waits_for_the_engine() -> None:
     loop = asyncio.get_running_loop()
 
@@ -101,6 +103,7 @@ async def test_a_cancel_wakes_a_reply_that_waits_for_the_engine() -> None:
     assert len(engine.cancelled) == 1
 
 
+@in_own_time
 async def test_a_cancel_wakes_a_reply_that_waits_for_the_game() -> None:
     session, _ = make_session([GIVE, "Never said."])
 
@@ -112,6 +115,7 @@ async def test_a_cancel_wakes_a_reply_that_waits_for_the_game() -> None:
     assert end_of(events).finish_reason == "cancelled"
 
 
+@in_own_time
 async def test_a_cancelled_reply_still_counts_its_tokens() -> None:
     session, _ = make_session("First second third.")
     events: list[Event] = []
@@ -205,6 +209,7 @@ async def test_items_after_the_last_one_are_not_heard() -> None:
     assert engine.open_runs == 0
 
 
+@in_own_time
 async def test_a_reply_that_takes_too_long_fails_with_a_time_out() -> None:
     async def hang(_request: GenerateRequest) -> AsyncIterator[EngineItem]:
         yield Chunk("Well ")
@@ -217,6 +222,7 @@ async def test_a_reply_that_takes_too_long_fails_with_a_time_out() -> None:
     assert engine.open_runs == 0
 
 
+@in_own_time
 async def test_the_time_out_covers_waiting_for_the_game() -> None:
     session, _ = make_session([GIVE, "Never said."], reply_timeout_s=0.5)
     events = await hear(session, answer=ignore)
@@ -224,6 +230,7 @@ async def test_the_time_out_covers_waiting_for_the_game() -> None:
     assert settled(events) == [("give_item", "timeout")]
 
 
+@in_own_time
 async def test_the_engine_is_told_how_long_it_has() -> None:
     session, engine = make_session("Fine.", reply_timeout_s=7)
     await hear(session)
@@ -288,6 +295,7 @@ async def test_the_next_reply_may_begin_at_the_terminal_event() -> None:
     assert [m.text for m in session.history] == ["What do you want?", "Hello", "One.", "Hello", "Two."]
 
 
+@in_own_time
 async def test_closing_the_engine_fails_the_reply() -> None:
     engine = ScriptedEngine("One two three.", delay_s=0.02)
     session = make_world(engine).talk("mara")

@@ -109,8 +109,9 @@ async def test_a_picture_that_takes_too_long_is_given_up(gate: Gate) -> None:
 
 
 async def test_who_waits_for_a_turn_too_long_is_given_up_and_leaves_the_line(gate: Gate) -> None:
-    eye = Eye(max_waiting=1, turn_timeout_s=0.01, timeout_s=60)
+    eye = Eye(max_waiting=1, turn_timeout_s=60, timeout_s=60)
     first = await begun(gate, eye)
+    eye._turn_timeout_s = 0.01
     for _ in range(2):
         with pytest.raises(Overloaded, match=r"turn did not come within 0\.01 s"):
             await eye.look([PART], max_px=50, asker="mara")

@@ -141,7 +141,7 @@ async def test_a_hundred_edits_under_eight_conversations_lose_and_mix_nothing(ro
         told = await reload(world)
         assert (told.change is None) == bool(told.problems) == is_broken
         if not is_broken:
-            await asyncio.wait_for(is_played(f"e{number}e"), 10)
+            await asyncio.wait_for(is_played(f"e{number}e"), 60)
     stop.set()
     said = [await talk for talk in talks]
     assert all(said), said
@@ -206,7 +206,7 @@ async def test_folders_that_move_are_noticed(
     task = asyncio.create_task(watch(world, told.put_nowait))
     await asyncio.sleep(0.3)
     (root / "pip").rename(tmp_path_factory.mktemp("away") / "pip")
-    change = (await asyncio.wait_for(told.get(), 10)).change
+    change = (await asyncio.wait_for(told.get(), 60)).change
     task.cancel()
     await asyncio.wait([task])
     assert change is not None
@@ -228,11 +228,12 @@ async def test_saved_files_are_noticed(world: World, root: Path) -> None:
     task = asyncio.create_task(watch(world, told.put_nowait))
     await asyncio.sleep(0.3)
     write(root, {"mara/persona.yaml": "name: Mara\n"})
-    first = await asyncio.wait_for(told.get(), 10)
+    first = await asyncio.wait_for(told.get(), 60)
     assert {problem.message for problem in first.problems} == {"is missing"}
     write(root, {"mara/persona.yaml": FILES["mara/persona.yaml"].replace("smith", "old smith")})
-    second = await asyncio.wait_for(told.get(), 10)
-    assert second.change is not None
+    while (second := await asyncio.wait_for(told.get(), 60)).change is None:
+        # The system tells of one write in two goes where the writer was held up between them.
+        assert {problem.message for problem in second.problems} == {"is missing"}
     assert second.change.changed == ("mara",)
     task.cancel()
     await asyncio.wait([task])

@@ -16,8 +16,8 @@ namespace NpcBridge.Conformance
         {
             var options = new NpcClientOptions
             {
-                Host = host, Port = port, Token = "", Reconnects = false, ConnectTimeout = TimeSpan.FromSeconds(2),
-                AnswerTimeout = TimeSpan.FromSeconds(2),
+                Host = host, Port = port, Token = "", Reconnects = false, ConnectTimeout = TimeSpan.FromSeconds(6),
+                AnswerTimeout = TimeSpan.FromSeconds(6),
             };
             var client = new NpcClient(options);
             var watch = new Stopwatch();
