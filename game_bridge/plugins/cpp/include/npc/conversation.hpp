@@ -29,23 +29,27 @@ public:
 
     // The player speaks. One reply at a time: a second ask before the end of the first fails with bad_request.
     void ask(std::string text, Listener listener, SayOptions options = {}) {
-        if (state_->is_current()) {
-            state_->request_id = state_->client.say(state_->session_id, text, std::move(listener), options);
-            return;
-        }
-        state_->waiting.push_back({std::move(text), std::move(listener), std::move(options)});
+        if (state_->is_current()) return say(*state_, text, listener, options);
+        state_->waiting.push_back({std::move(text), std::move(listener), std::move(options), state_->stops});
         open(state_);
     }
 
-    // Stop the reply; false if none is open. What still waits for the session is not stopped.
-    bool cancel() { return state_->client.cancel(state_->request_id); }
+    // Stop the reply, or what still waits for the session: on_finished then says cancelled. False if there is neither.
+    bool cancel() {
+        ++state_->stops;
+        const bool is_stopped = state_->client.cancel(state_->request_id);
+        return is_stopped || !state_->waiting.empty();
+    }
 
     // Tell the server what the player has typed so far, so that the reply begins sooner.
     void typing(const std::string& text) {
         if (state_->is_current()) state_->client.typing(state_->session_id, text);
     }
 
+    // What is open, or waits for the session, ends as cancelled.
     void leave() {
+        ++state_->stops;
+        state_->is_left = state_->is_opening;
         if (state_->is_current()) state_->client.leave(state_->session_id);
         state_->session_id.clear();
     }
@@ -55,6 +59,7 @@ private:
         std::string text;
         Listener listener;
         SayOptions options;
+        std::int64_t stops;  // until it was asked
     };
     struct State {
         State(Client& owner, std::string npc, std::string name)
@@ -64,14 +69,16 @@ private:
         }
         Client& client;
         std::string npc_id, player, session_id, request_id;
-        std::int64_t connection = 0;
+        std::int64_t connection = 0, stops = 0;
         bool is_opening = false;
+        bool is_left = false;  // before it was open
         std::vector<Waiting> waiting;
         std::function<void(const std::string&)> greeting;
         std::function<void(const Error&)> refused;
     };
 
     static void open(const std::shared_ptr<State>& state) {
+        state->is_left = false;
         if (state->is_opening || state->is_current()) return;
         state->is_opening = true;
         state->client.talk(state->npc_id, state->player,
@@ -83,14 +90,25 @@ private:
         state.is_opening = false;
         state.session_id = talking.answer.session_id;
         state.connection = state.client.connections();
-        if (talking && state.greeting) state.greeting(talking.answer.greeting);
+        if (talking && state.is_left) state.client.leave(std::exchange(state.session_id, ""));
+        else if (talking && state.greeting) state.greeting(talking.answer.greeting);
         if (!talking && state.refused) state.refused(talking.error);
         for (const Waiting& one : waiting) {
-            if (talking)
-                state.request_id = state.client.say(talking.answer.session_id, one.text, one.listener, one.options);
-            else if (one.listener.on_failed)
-                one.listener.on_failed({"", "", talking.error, ""});
+            if (!talking) {
+                if (one.listener.on_failed) one.listener.on_failed({"", "", talking.error, ""});
+            } else if (one.stops != state.stops) {
+                if (one.listener.on_finished) one.listener.on_finished({"", "", "cancelled", Map(), Map()});
+            } else {
+                say(state, one.text, one.listener, one.options);
+            }
         }
+    }
+
+    // One that fails since another is open must not take its place: cancel is for that other one.
+    static void say(State& state, const std::string& text, const Listener& listener, const SayOptions& options) {
+        const bool is_busy = state.client.is_replying(state.request_id);
+        const std::string request_id = state.client.say(state.session_id, text, listener, options);
+        if (!is_busy) state.request_id = request_id;
     }
 
     std::shared_ptr<State> state_;

@@ -73,6 +73,9 @@ public:
         return order({{"type", "cancel"}, {"request_id", request_id}});
     }
 
+    // Whether this reply has not ended yet.
+    bool is_replying(const std::string& request_id) const { return replies_.count(request_id) != 0; }
+
     // The game did what the NPC wanted, with this outcome; or it did not, and why. False where the call is not open
     // (any more), waits for the player, or the content cannot be sent.
     bool accept(const ToolCall& call, Value content = {}) { return answer(call, "accepted", std::move(content)); }

@@ -25,6 +25,8 @@ namespace NpcBridge.Unity
         private NpcSession _session;
         private NpcReply _reply;
         private bool _isCancelled;
+        private NpcWorldBehaviour _heard;
+        private int _asks;
 
         /// <summary>The NPC's first words, when the conversation opened.</summary>
         public NpcTextEvent Greeted => greeted;
@@ -75,7 +77,7 @@ namespace NpcBridge.Unity
         /// <summary>The player and what the camera sees. Needs a server that takes pictures.</summary>
         public void AskAboutView(string text, Camera view)
         {
-            var welcome = world != null ? world.Client?.Welcome : null;
+            var welcome = Client?.Welcome;
             var isRaw = welcome != null && welcome.Capabilities.Contains("raw_images");
             Ask(text, new SayOptions().With(CameraShot.Take(view, isRaw)));
         }
@@ -90,8 +92,11 @@ namespace NpcBridge.Unity
         /// <summary>The player walks up: the first reply is there sooner.</summary>
         public void Approach()
         {
-            world?.Client?.Approach(npcId, player);
+            Client?.Approach(npcId, player);
         }
+
+        // not world?.Client: what is destroyed, or missing in the inspector, is null for == only
+        private NpcClient Client => world != null ? world.Client : null;
 
         private void OnDisable()
         {
@@ -100,25 +105,56 @@ namespace NpcBridge.Unity
 
         private async void Begin(string text, SayOptions options)
         {
+            var ask = ++_asks;
+            _heard = world;
+            if (_heard != null)
+                _heard.Stopped += OnStopped;
+            NpcSession session = null;
+            var problem = "";
             try
             {
-                var session = await Session();
-                _reply = session.Say(text, Listen, options);
-                if (_isCancelled)
-                    _reply.Cancel();
+                session = await Session();
             }
-            catch (Exception problem)
+            catch (Exception error)
             {
                 // whatever it was, also a handler's own mistake: an Ask that began has an end
-                Fail(problem.ToString());
+                problem = error.ToString();
             }
+            if (ask != _asks)
+                return;
+            if (session == null)
+                Fail(problem);
+            else if (_isCancelled)
+                Finish("");
+            else
+                Say(session, text, options);
+        }
+
+        private void Say(NpcSession session, string text, SayOptions options)
+        {
+            try
+            {
+                _reply = session.Say(text, Listen, options);
+            }
+            catch (Exception error)
+            {
+                // of a handler of ReplyStarted: nothing was said
+                Fail(error.ToString());
+            }
+        }
+
+        // after a quit or a reload nothing may go on, neither Begin nor the events of a reply
+        private void OnStopped()
+        {
+            if (IsBusy)
+                Fail(new NpcException("connection_lost", "the connection was closed", "", true).ToString());
         }
 
         private async Task<NpcSession> Session()
         {
             if (_session != null && _session.IsOpen)
                 return _session;
-            var client = world != null ? world.Client : null;
+            var client = Client;
             if (client == null)
                 throw new NpcException("connection_lost", "there is no NpcWorldBehaviour that is enabled", "", true);
             await client.ConnectAsync();
@@ -130,32 +166,60 @@ namespace NpcBridge.Unity
 
         private void Listen(NpcReply reply)
         {
-            reply.TextReceived += responseUpdated.Invoke;
-            reply.SentenceReceived += (number, sentence) => sentenceFinished.Invoke(sentence);
-            reply.ToolCalled += toolCalled.Invoke;
-            reply.Ended += OnEnded;
+            var ask = _asks;
+            reply.TextReceived += piece => Tell(ask, () => responseUpdated.Invoke(piece));
+            reply.SentenceReceived += (number, sentence) => Tell(ask, () => sentenceFinished.Invoke(sentence));
+            reply.ToolCalled += call => Tell(ask, () => toolCalled.Invoke(call));
+            reply.Ended += end => Tell(ask, () => OnEnded(end));
             ReplyStarted?.Invoke(reply);
+        }
+
+        // what comes after the end that OnStopped gave it is no event any more
+        private void Tell(int ask, Action told)
+        {
+            if (ask == _asks)
+                told();
         }
 
         private void OnEnded(NpcReplyEnd end)
         {
-            if (end.Error != null)
+            if (end.Error == null)
+            {
+                Finish(end.Text);
+                return;
+            }
+            try
             {
                 if (end.Bark.Length > 0)
                     barked.Invoke(end.Bark);
-                Fail(end.Error.ToString());
-                return;
             }
-            IsBusy = false;
-            _reply = null;
-            responseFinished.Invoke(end.Text);
+            finally
+            {
+                Fail(end.Error.ToString());
+            }
+        }
+
+        private void Finish(string text)
+        {
+            Rest();
+            responseFinished.Invoke(text);
         }
 
         private void Fail(string why)
         {
-            IsBusy = false;
-            _reply = null;
+            Rest();
             responseFailed.Invoke(why);
+        }
+
+        // before the end is told, since who hears it may ask again
+        private void Rest()
+        {
+            if (!ReferenceEquals(_heard, null))
+                _heard.Stopped -= OnStopped;
+            _heard = null;
+            _asks++;
+            _reply = null;
+            IsBusy = false;
         }
     }
 }

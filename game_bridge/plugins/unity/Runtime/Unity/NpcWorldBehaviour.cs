@@ -19,6 +19,8 @@ namespace NpcBridge.Unity
         [SerializeField] private int port = 5577;
         [Tooltip("Where the server leaves its token. Empty: NPC_SERVER_TOKEN, or the usual place.")]
         [SerializeField] private string tokenFile = "";
+        [Tooltip("Seconds for the connection, and for each answer but a reply.")]
+        [SerializeField] private float patienceS = 5f;
         [Tooltip("Tell the server how long frames take, so that the model gives way.")]
         [SerializeField] private bool tellsFrames = true;
 
@@ -35,8 +37,11 @@ namespace NpcBridge.Unity
         /// <summary>The connection came, for the first time or again.</summary>
         public UnityEvent Connected => connected;
 
-        /// <summary>The connection was lost, and why. It is made anew by itself.</summary>
+        /// <summary>The connection was lost or could not be made, and why. It is tried anew by itself.</summary>
         public NpcTextEvent Disconnected => disconnected;
+
+        /// <summary>The client was let go; who still waited for it need not wait any more.</summary>
+        internal event Action Stopped;
 
         private void OnEnable()
         {
@@ -47,6 +52,8 @@ namespace NpcBridge.Unity
                 Host = host,
                 Port = port,
                 TokenFile = tokenFile.Length > 0 ? tokenFile : null,
+                ConnectTimeout = TimeSpan.FromSeconds(patienceS),
+                AnswerTimeout = TimeSpan.FromSeconds(patienceS),
                 Dispatcher = _dispatcher,
                 ClientName = "unity " + Application.productName,
                 Log = line => Debug.LogWarning("NPC bridge: " + line),
@@ -92,6 +99,7 @@ namespace NpcBridge.Unity
                 return;
             Client = null;
             client.Dispose();
+            Stopped?.Invoke();
         }
 
         private async void KeepTrying(NpcClient client)

@@ -7,7 +7,6 @@ public class NpcBridge : ModuleRules
     public NpcBridge(ReadOnlyTargetRules Target) : base(Target)
     {
         PCHUsage = PCHUsageMode.UseExplicitOrSharedPCHs;
-        CppStandard = CppStandardVersion.Cpp17;
         PublicDependencyModuleNames.AddRange(new[] { "Core", "CoreUObject", "Engine" });
         PrivateDependencyModuleNames.Add("Json");
         PrivateIncludePaths.Add(Path.Combine(ModuleDirectory, "..", "ThirdParty"));

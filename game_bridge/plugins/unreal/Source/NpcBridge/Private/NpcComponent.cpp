@@ -4,7 +4,10 @@
 #include "Engine/World.h"
 #include "NpcCore.h"
 #include "NpcSubsystem.h"
+#include "Policies/CondensedJsonPrintPolicy.h"
 #include "Serialization/JsonWriter.h"
+
+#include <map>
 
 // The conversation with the client that it needs, and the calls that the game has not answered.
 struct FNpcConversation
@@ -16,7 +19,21 @@ struct FNpcConversation
 
     TSharedPtr<npc::Client> Client;
     npc::Conversation Core;
-    TMap<FString, npc::ToolCall> Calls;
+    // not TMap: the engine's containers move their elements as bytes, which a std::string need not survive
+    std::map<std::string, npc::ToolCall> Calls;
+};
+
+// Who hears a reply: nobody after the EndPlay that followed its Ask.
+struct UNpcComponent::FEar
+{
+    UNpcComponent* Get() const
+    {
+        UNpcComponent* Self = Owner.Get();
+        return Self && Self->Play == Play ? Self : nullptr;
+    }
+
+    TWeakObjectPtr<UNpcComponent> Owner;
+    int32 Play;
 };
 
 namespace
@@ -82,9 +99,9 @@ FNpcConversation* UNpcComponent::Open()
     if (!Conversation.IsValid() || Conversation->Client != Client)
     {
         Conversation = MakeShared<FNpcConversation>(Client, NpcId, PlayerName);
-        const TWeakObjectPtr<UNpcComponent> Weak(this);
-        Conversation->Core.on_greeting([Weak](const std::string& Text) {
-            if (UNpcComponent* Self = Weak.Get()) Self->OnGreeting.Broadcast(ToUnreal(Text));
+        const FEar Ear{this, Play};
+        Conversation->Core.on_greeting([Ear](const std::string& Text) {
+            if (UNpcComponent* Self = Ear.Get()) Self->OnGreeting.Broadcast(ToUnreal(Text));
         });
     }
     return Conversation.Get();
@@ -98,33 +115,33 @@ void UNpcComponent::Ask(const FString& Text)
         OnResponseFailed.Broadcast(TEXT("connection_lost"), TEXT("Connect of the NPC subsystem was not called"), true);
         return;
     }
-    const TWeakObjectPtr<UNpcComponent> Weak(this);
+    const FEar Ear{this, Play};
     npc::Listener Listener;
-    Listener.on_text = [Weak](const std::string& Piece) {
-        if (UNpcComponent* Self = Weak.Get()) Self->OnResponseUpdated.Broadcast(ToUnreal(Piece));
+    Listener.on_text = [Ear](const std::string& Piece) {
+        if (UNpcComponent* Self = Ear.Get()) Self->OnResponseUpdated.Broadcast(ToUnreal(Piece));
     };
-    Listener.on_sentence = [Weak](std::int64_t, const std::string& Sentence) {
-        if (UNpcComponent* Self = Weak.Get()) Self->OnSentenceFinished.Broadcast(ToUnreal(Sentence));
+    Listener.on_sentence = [Ear](std::int64_t, const std::string& Sentence) {
+        if (UNpcComponent* Self = Ear.Get()) Self->OnSentenceFinished.Broadcast(ToUnreal(Sentence));
     };
-    Listener.on_tool_call = [Weak](const npc::ToolCall& Call) {
-        UNpcComponent* Self = Weak.Get();
+    Listener.on_tool_call = [Ear](const npc::ToolCall& Call) {
+        UNpcComponent* Self = Ear.Get();
         if (Self == nullptr || !Self->Conversation.IsValid()) return;
-        Self->Conversation->Calls.Add(ToUnreal(Call.call_id), Call);
+        Self->Conversation->Calls[Call.call_id] = Call;
         Self->OnToolCalled.Broadcast(ToUnreal(Call.call_id), ToUnreal(Call.name), ToJson(Call.arguments));
     };
-    Listener.on_tool_settled = [Weak](const npc::ToolSettled& Settled) {
-        UNpcComponent* Self = Weak.Get();
-        if (Self && Self->Conversation.IsValid()) Self->Conversation->Calls.Remove(ToUnreal(Settled.call_id));
+    Listener.on_tool_settled = [Ear](const npc::ToolSettled& Settled) {
+        UNpcComponent* Self = Ear.Get();
+        if (Self && Self->Conversation.IsValid()) Self->Conversation->Calls.erase(Settled.call_id);
     };
-    Listener.on_finished = [Weak](const npc::Finished& Finished) {
-        if (UNpcComponent* Self = Weak.Get())
+    Listener.on_finished = [Ear](const npc::Finished& Finished) {
+        if (UNpcComponent* Self = Ear.Get())
             Self->OnResponseFinished.Broadcast(ToUnreal(Finished.text), ToUnreal(Finished.finish_reason));
     };
-    Listener.on_failed = [Weak](const npc::Failed& Failed) {
-        UNpcComponent* Barking = Weak.Get();
+    Listener.on_failed = [Ear](const npc::Failed& Failed) {
+        UNpcComponent* Barking = Ear.Get();
         if (Barking && !Failed.bark.empty()) Barking->OnBark.Broadcast(ToUnreal(Failed.bark));
         // what hears the bark may destroy the component
-        if (UNpcComponent* Self = Weak.Get())
+        if (UNpcComponent* Self = Ear.Get())
             Self->OnResponseFailed.Broadcast(ToUnreal(Failed.error.code), ToUnreal(Failed.error.message),
                                              Failed.error.is_retryable);
     };
@@ -141,17 +158,28 @@ void UNpcComponent::Cancel()
 
 bool UNpcComponent::HandleToolCompletion(const FString& CallId, bool bSuccess, const FString& Outcome)
 {
-    npc::ToolCall Call;
-    if (!Conversation.IsValid() || !Conversation->Calls.RemoveAndCopyValue(CallId, Call))
+    if (!Conversation.IsValid())
+    {
+        return false;
+    }
+    const auto Found = Conversation->Calls.find(ToCore(CallId));
+    if (Found == Conversation->Calls.end())
     {
         return false;
     }
     npc::Client& Client = *Conversation->Client;
-    return bSuccess ? Client.accept(Call, ToCore(Outcome)) : Client.refuse(Call, ToCore(Outcome));
+    const bool bIsAnswered = bSuccess ? Client.accept(Found->second, ToCore(Outcome))
+                                      : Client.refuse(Found->second, ToCore(Outcome));
+    if (bIsAnswered)
+    {
+        Conversation->Calls.erase(Found);
+    }
+    return bIsAnswered;
 }
 
 void UNpcComponent::EndPlay(const EEndPlayReason::Type Reason)
 {
+    ++Play;
     if (Conversation.IsValid())
     {
         Conversation->Core.leave();

@@ -3,12 +3,18 @@
 
 #include "CoreMinimal.h"
 
+// the engine's wrapper first: winsock2.h would bring the system's macros along, GetEnvironmentVariable for one
+#if PLATFORM_WINDOWS
+#include "Windows/WindowsHWrapper.h"
+#endif
 THIRD_PARTY_INCLUDES_START
 #if PLATFORM_WINDOWS
 #include "Windows/AllowWindowsPlatformTypes.h"
+#include "Windows/PreWindowsApi.h"
 #endif
 #include "npc/conversation.hpp"
 #if PLATFORM_WINDOWS
+#include "Windows/PostWindowsApi.h"
 #include "Windows/HideWindowsPlatformTypes.h"
 #endif
 THIRD_PARTY_INCLUDES_END

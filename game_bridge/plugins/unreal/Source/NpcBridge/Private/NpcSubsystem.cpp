@@ -12,6 +12,7 @@ void UNpcSubsystem::Connect(const FString& Host, int32 Port, const FString& Toke
     Options.port = static_cast<std::uint16_t>(Port);
     Options.token = ToCore(Shown);
     Options.name = "npc-sdk unreal";
+    Options.timeout_s = Patience;
     Client = MakeShared<npc::Client>(Options);
 
     const TWeakObjectPtr<UNpcSubsystem> Weak(this);

@@ -65,7 +65,10 @@ public:
     FNpcToolCalled OnToolCalled;
 
 private:
+    struct FEar;
+
     FNpcConversation* Open();
 
     TSharedPtr<FNpcConversation> Conversation;
+    int32 Play = 0;
 };

@@ -33,6 +33,10 @@ public:
     UFUNCTION(BlueprintCallable, Category = "NPC")
     void SetState(const FString& Name, const FString& Value, const FString& NpcId = TEXT(""));
 
+    // Seconds for the connection, and for each answer but a reply; counts from the next Connect on.
+    UPROPERTY(BlueprintReadWrite, Category = "NPC")
+    float Patience = 5.0f;
+
     UPROPERTY(BlueprintAssignable, Category = "NPC")
     FNpcConnected OnConnected;
 

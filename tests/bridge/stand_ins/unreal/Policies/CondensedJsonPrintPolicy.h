@@ -1,0 +1,8 @@
+#pragma once
+
+#include "CoreMinimal.h"
+
+template <class CharType>
+struct TCondensedJsonPrintPolicy
+{
+};

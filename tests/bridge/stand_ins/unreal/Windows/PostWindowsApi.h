@@ -1,0 +1,3 @@
+#undef TEXT
+#define TEXT(Literal) L##Literal
+#undef GetEnvironmentVariable
