@@ -120,6 +120,8 @@ class AsyncNpcClient(ClientFace[AsyncNpcSession]):
 
         Without a token, NPC_SERVER_TOKEN or the file of `npc serve` says it; "" shows none. curve is for a server on
         another machine.
+        timeout_s is for the handshake and for each answer: what is given up after it is not carried out later, unless
+        the server had it already; a session that comes late is left.
         Raises: ConnectionLost, AuthenticationFailed, VersionMismatch, Overloaded, SettingsError.
         """
         link = Link(address, timeout_s, on_edited, find_credential(address, token, curve))

@@ -129,10 +129,13 @@ class NpcClient(ClientFace[NpcSession]):
         client: str = "npc-sdk python",
         on_edited: OnEdited | None = None,
     ) -> Self:
-        """Connect and say hello. on_edited hears of edits of the world's files, on the client's own thread.
+        """Connect and say hello. on_edited hears of edits of the world's files, on the client's own thread: it may ask
+        this client nothing, which would wait for itself.
 
         Without a token, NPC_SERVER_TOKEN or the file of `npc serve` says it; "" shows none. curve is for a server on
         another machine.
+        timeout_s is for the handshake and for each answer: what is given up after it is not carried out later, unless
+        the server had it already; a session that comes late is left.
         Raises: ConnectionLost, AuthenticationFailed, VersionMismatch, Overloaded, SettingsError.
         """
         thread = LinkThread(address, timeout_s, on_edited, find_credential(address, token, curve))
@@ -195,7 +198,7 @@ class NpcClient(ClientFace[NpcSession]):
         self._thread.run(self._link.ask(wire.Pong, wire.Ping))
 
     def close(self) -> None:
-        """Say bye; open replies end."""
+        """Say bye; open replies end, and so does whatever other threads wait for, with ConnectionLost."""
         self._thread.close()
 
     def __enter__(self) -> Self:

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 # What a say may ask of a server that can do it.
 _CAPABILITIES = {"start_by_s": "start_by", "tool_choice": "tool_choice", "json_schema": "structured"}
 
-_KEPT_MESSAGES = 1_024
+_STILL_MEANT = (wire.Leave, wire.Bye)  # what is to end shall end, also where nobody waits for it
 
 Settled: TypeAlias = wire.AnswerMessage | NpcError
 
@@ -62,7 +62,7 @@ class _OpenReply:
     calls: dict[str, bool] = field(default_factory=dict)  # those that are open, and whether the player need not agree
 
 
-Happening: TypeAlias = Answered | Event | wire.Edited
+Happening: TypeAlias = Answered | Event | wire.Edited | Outgoing  # which is to be sent
 
 
 class ClientCore:
@@ -76,7 +76,7 @@ class ClientCore:
         self.is_welcome = False
         self.key = ""
         self.resume_s = 0.0
-        self.ledger = Ledger(_KEPT_MESSAGES)
+        self.ledger = Ledger()
         self._server_heard = 0
         self.lost: BridgeError | None = None
         self._refs = itertools.count(1)
@@ -234,9 +234,17 @@ class ClientCore:
         """What the server did not hear before a break, after a hello that went on; None where that was forgotten."""
         return self.ledger.after(self._server_heard)
 
-    def give_up(self, ref: int) -> None:
-        """Nobody waits for this answer any more."""
-        self._awaited.discard(ref)
+    def give_up(self, asked: Outgoing, message: type[wire.Asked]) -> None:
+        """Nobody waits for this answer any more: a server that did not hear the question, hears it no more."""
+        self._awaited.discard(asked.ref)
+        if message not in _STILL_MEANT:
+            self.ledger.replace(asked.frames, protocol.encode(wire.Ping(ref=asked.ref)))
+
+    def regret(self, outcome: Settled) -> list[Happening]:
+        """An answer that nobody waits for: of what it opened, nothing stays."""
+        if not isinstance(outcome, wire.Talking) or self.lost is not None:
+            return []
+        return [self.tell(wire.Leave, session_id=outcome.session_id)]
 
     def _on_welcome(self, message: wire.Welcome) -> list[Happening]:
         if self.is_welcome and not message.resumed:
@@ -289,7 +297,7 @@ class ClientCore:
             return self._settle(message.ref, message)
         if message.ref is not None and not isinstance(message, wire.Pong):
             log.debug("a late %s came for message %d", message.type, message.ref)
-        return []
+        return self.regret(message)
 
     def _settle(self, ref: int | None, outcome: Settled) -> list[Happening]:
         if ref is None:

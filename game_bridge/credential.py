@@ -29,6 +29,7 @@ _TOKEN_BYTES = 32
 _MAX_TOKEN_BYTES = 255  # what PLAIN's one-byte length can say
 _LIKELY_BYTES = 6  # of a file that was a token and may be replaced
 _FOLDER = "npc-sdk"
+_USUAL_HOSTS = ("127.0.0.1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,19 @@ def is_local(address: str) -> bool:
 
 
 def token_file(address: str) -> Path | None:
-    """Where `npc serve` leaves the token of its port, under the user's own folder; None for what has no port."""
+    """Where `npc serve` leaves the token of its address, under the user's own folder; None for what has no port.
+
+    The usual host goes without saying; of any other, servers may share a port. PROTOCOL.md, Who may connect.
+    """
     try:
-        port = urlsplit(address).port
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return None
-    return _user_folder() / _FOLDER / f"{port}.token" if port else None
+    if not port:
+        return None
+    name = f"{port}" if host in _USUAL_HOSTS else f"{port}@{_spelled(host).replace(':', '-')}"
+    return _user_folder() / _FOLDER / f"{name}.token"
 
 
 def write_token(path: Path, token: str) -> None:
@@ -153,6 +161,14 @@ def read_key_pair(path: Path) -> tuple[bytes, bytes]:
     if secret is None:
         raise SettingsError(f"{str(path)!r} holds no secret key", hint="name the file that ends in .key_secret")
     return public, secret
+
+
+def _spelled(host: str) -> str:
+    """The one way to write an address of the Internet."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host
 
 
 def _check_replaceable(path: Path) -> None:

@@ -27,8 +27,11 @@ class Edit(Protocol):
 
 
 def edited_message(edit: Edit | None, problems: Sequence[NpcError], cast: Mapping[str, HostedPersona]) -> wire.Edited:
-    """What clients are told: the edit that is played from now on, or the mistakes that keep it from it."""
+    """What clients are told: the edit that is played from now on, or the mistakes that keep it from it.
+
+    Raises: ProtocolError, TooLarge for names that the wire cannot carry.
+    """
     if edit is None:
         return protocol.make(wire.Edited, mistakes=tuple(map(protocol.mistake_of, problems[:MAX_MISTAKES])))
-    npcs = tuple(wire.NpcEntry(npc_id=npc_id, name=persona.name) for npc_id, persona in cast.items())
+    npcs = tuple(protocol.make(wire.NpcEntry, npc_id=npc_id, name=persona.name) for npc_id, persona in cast.items())
     return protocol.make(wire.Edited, changed=edit.changed, added=edit.added, removed=edit.removed, npcs=npcs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import stat
 from dataclasses import dataclass
@@ -12,6 +11,9 @@ from npc_sdk.errors import SettingsError
 
 _ANSWER_S = 1.0
 _MAX_PORT = 65_535
+_LOCALHOST = "localhost", "127.0.0.1"  # never asked for: whoever answers could name another machine
+# Windows has it, and lets another program take the port as well without it, or with SO_REUSEADDR
+_ALONE: int | None = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,7 @@ def _bind_tcp(place: str) -> Endpoint:
     # asyncio sets TCP_NODELAY only where a socket names its protocol, and accepted ones take it from the listener
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":  # elsewhere it would let another program take the port as well
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR if _ALONE is None else _ALONE, 1)
         listener.bind(where)
         listener.setblocking(False)
     except BaseException:
@@ -64,12 +65,14 @@ def _bind_tcp(place: str) -> Endpoint:
 def _place_of(place: str) -> tuple[str, int]:
     """Host and port, 0 for any. Raises: ValueError."""
     host, _, port = place.rpartition(":")
+    name, meant = _LOCALHOST
+    host = meant if host == name else host.strip("[]")
     if port == "*":
-        return host.strip("[]"), 0
+        return host, 0
     number = int(port)
     if not 0 <= number <= _MAX_PORT:
         raise ValueError(f"a port is a number up to {_MAX_PORT}")
-    return host.strip("[]"), number
+    return host, number
 
 
 def _bind_unix(place: str) -> Endpoint:

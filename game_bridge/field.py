@@ -23,7 +23,7 @@ ErrorCode: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z_]*$", max_lengt
 MediaType: TypeAlias = Literal["image/png", "image/jpeg", "image/webp", "image/x-rgb8", "image/x-rgba8"]
 StateKey: TypeAlias = Annotated[str, Field(min_length=1, max_length=128)]
 PriorityName: TypeAlias = Literal["player", "nearby", "ambient", "background"]
-GoodbyeReason: TypeAlias = Literal["bye", "idle", "shutdown"]
+GoodbyeReason: TypeAlias = Literal["bye", "idle", "shutdown", "taken_over"]
 ToolChoice: TypeAlias = Annotated[str, Field(min_length=1, max_length=64)]
 Want: TypeAlias = Literal["emotes", "confirm", "notices", "barks"]
 News: TypeAlias = Annotated[str, Field(min_length=1, max_length=32)]

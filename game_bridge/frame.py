@@ -5,9 +5,8 @@ Owns byte and nesting limits; knows no message type. Called by protocol.py only.
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgpack
@@ -70,24 +69,38 @@ def check_plain(value: object) -> None:
 
     Raises: ProtocolError; TooLarge when nested deeper than MAX_DEPTH or of more than MAX_VALUES values.
     """
-    _check(value, None, 0, itertools.count(1))
+    _check(value, None, 0, [1])
 
 
-def _check(value: object, place: _Place | None, depth: int, numbers: Iterator[int]) -> None:
+def _check(value: object, place: _Place | None, depth: int, seen: list[int]) -> None:
+    """Mutates: seen, which is one number. Most values are plain at a glance, and only the others have a place."""
     if depth > MAX_DEPTH:
         raise TooLarge(f"{_spelled(place)}: nested deeper than {MAX_DEPTH}", hint="flatten the value")
-    if next(numbers) > MAX_VALUES:
-        raise TooLarge(f"The message has more than {MAX_VALUES} values", hint="send less at once")
     if isinstance(value, Mapping):
+        _count(len(value), seen)
         for key, item in value.items():
             if not isinstance(key, str):
                 raise ProtocolError(f"{_spelled(place)}: key {clip(key)} is no string")
-            _check(item, _Place(place, key), depth + 1, numbers)
+            if depth == MAX_DEPTH or not _is_plain(item):
+                _check(item, _Place(place, key), depth + 1, seen)
     elif isinstance(value, list | tuple):
+        _count(len(value), seen)
         for index, item in enumerate(value):
-            _check(item, _Place(place, index), depth + 1, numbers)
+            if depth == MAX_DEPTH or not _is_plain(item):
+                _check(item, _Place(place, index), depth + 1, seen)
     else:
         _check_scalar(value, place)
+
+
+def _count(more: int, seen: list[int]) -> None:
+    seen[0] += more
+    if seen[0] > MAX_VALUES:
+        raise TooLarge(f"The message has more than {MAX_VALUES} values", hint="send less at once")
+
+
+def _is_plain(value: object) -> bool:
+    kind = type(value)
+    return kind is str or value is None or kind is bool or (kind is int and INT_MIN <= value <= INT_MAX)  # type: ignore[operator]
 
 
 def _check_scalar(value: object, place: _Place | None) -> None:

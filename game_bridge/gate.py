@@ -15,7 +15,8 @@ from functools import partial
 from game_bridge import zmtp
 from game_bridge.admission import REFUSED, RareWarning, is_game
 from game_bridge.endpoint import Endpoint, bind
-from game_bridge.gate_line import GATHER_S, GateLine, Terms
+from game_bridge.gate_line import GateLine, Terms
+from game_bridge.gate_turn import Leftovers, Writes
 from game_bridge.settings import BridgeSettings
 from game_bridge.told import Limits
 from game_bridge.transport import OnGone, OnMessage, SendOutcome
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 HANDSHAKE_S = 3.0
 UNCLAIMED_S = 5.0
 _BACKLOG = 1_024
-_ACCEPTS, _ENDS, _FREED_PARTS = 16, 16, 4  # in a row, before others have their turn
+_ACCEPTS, _ENDS = 16, 16  # in a row, before others have their turn
 _MAX_NEWCOMERS = 2_048
 _SPARE_PEERS = 64  # more may shake hands than may say hello, so that those too many are told
 _SPARE_FILES = 256
@@ -63,9 +64,7 @@ class Gate:
         self._unclaimed: dict[GateLine, float] = {}  # since when, the longest first
         self._held_bytes: dict[GateLine, int] = {}
         self._all_held_bytes = 0
-        self._left_parts: list[bytearray] = []
-        self._posted: list[GateLine] = []
-        self._gathering: list[GateLine] = []
+        self._writes, self._leftovers = Writes(), Leftovers()
         self._endpoint: Endpoint | None = None
         self._server: asyncio.Server | None = None
         self._beat: asyncio.TimerHandle | None = None
@@ -141,7 +140,10 @@ class Gate:
         await asyncio.sleep(0)  # connection_lost comes with the next turn
 
     def arrived(self, line: GateLine) -> None:
-        """A newcomer; whoever has kept us waiting the longest makes room for it."""
+        """A newcomer; whoever has kept us waiting the longest makes room for it. After close it is too late."""
+        if self._server is None:
+            line.abort()
+            return
         self._newcomers[line] = None
         if len(self._newcomers) > self._max_newcomers:
             oldest = next(iter(self._newcomers))
@@ -173,10 +175,8 @@ class Gate:
             largest.abort()
 
     def posted(self, line: GateLine) -> None:
-        """At most one write a turn of the loop, and of a stream one in GATHER_S: each costs as much as many events."""
-        if not self._posted:
-            self._loop.call_soon(self._flush)
-        self._posted.append(line)
+        """Something is to be written."""
+        self._writes.take(line)
 
     def refused(self, line: GateLine, reason: zmtp.Refused) -> None:
         """For the log, which must not be filled."""
@@ -188,7 +188,7 @@ class Gate:
         self._all_held_bytes -= self._held_bytes.pop(line, 0)
         self._lines.pop(line.identity, None)
         self._unclaimed.pop(line, None)
-        self._discard(line.take_parts())
+        self._leftovers.take(line.take_parts())
         if line.opened_s is None:
             return
         try:
@@ -196,38 +196,8 @@ class Gate:
         except Exception:
             log.exception("on_gone failed")
 
-    def _discard(self, parts: list[bytearray]) -> None:
-        """To free many megabytes takes as many milliseconds, so they go a few at a time."""
-        if parts and not self._left_parts:
-            self._loop.call_soon(self._free)
-        self._left_parts += parts
-
-    def _free(self) -> None:
-        del self._left_parts[-_FREED_PARTS:]
-        if self._left_parts:
-            self._loop.call_soon(self._free)
-
     def _new_line(self) -> GateLine:
         return GateLine(self, self._terms, next(self._numbers).to_bytes(8, "big"))
-
-    def _flush(self) -> None:
-        posted, self._posted = self._posted, []
-        now_s = self._loop.time()
-        for line in posted:
-            if line.may_write(now_s):
-                line.flush()
-            else:
-                self._gather(line)
-
-    def _gather(self, line: GateLine) -> None:
-        if not self._gathering:
-            self._loop.call_later(GATHER_S, self._flush_gathered)
-        self._gathering.append(line)
-
-    def _flush_gathered(self) -> None:
-        gathering, self._gathering = self._gathering, []
-        for line in gathering:
-            line.flush()
 
     def _tick(self) -> None:
         """A PING to everybody; whoever was silent for long after one is gone, and who stays nobody's."""

@@ -14,7 +14,7 @@ from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Protocol, cast
 
 from game_bridge import zmtp
-from game_bridge.pace import Bucket
+from game_bridge.pace import Bucket, weight
 from npc_sdk.errors import BridgeError
 
 log = logging.getLogger(__name__)
@@ -239,6 +239,7 @@ class GateLine(asyncio.Protocol):
 
     def _handle(self, came: list[bytes] | bytes) -> None:
         if isinstance(came, list):
+            self._messages.spend(weight(came[0]))
             self._keeper.took(self, came)
             return
         answer = zmtp.answer_command(came)

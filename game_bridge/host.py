@@ -1,6 +1,8 @@
 """The seam between the server and what it serves: the part of a world and a session that the bridge calls.
 
-npc_sdk.world.World and npc_sdk.session.Session fit it, and so do the scripted ones in the tests.
+All calls come from the event loop, and none may wait: what takes long goes on behind them. What they raise beyond what
+they say is logged, and fails what was asked; it ends neither the server nor other replies. npc_sdk.world.World and
+npc_sdk.session.Session fit the seam, and so do the scripted ones in the tests.
 """
 
 from __future__ import annotations
@@ -55,7 +57,13 @@ class HostedSession(Protocol):
         tool_choice: str = "auto",
         json_schema: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Event]:
-        """The events of one reply, the last of which is terminal."""
+        """The events of one reply, the last of which is terminal; nothing after it, and without one the reply fails.
+
+        Begins when first awaited. A session that is not free fails the reply, and goes on with the one under way. The
+        bridge closes the iterator of one that it ends early. request_id is what cancel and the engine know the reply
+        by. images are the session's to let go of, as soon as it has looked at them.
+        Units: timeout_s for the whole reply, which the bridge ends itself soon after.
+        """
         ...
 
     def approach(self) -> None:
@@ -77,7 +85,10 @@ class HostedSession(Protocol):
         ...
 
     def cancel(self, request_id: str) -> None:
-        """End the reply soon; its stream then ends in ReplyFinished with reason "cancelled"."""
+        """End the reply soon; its stream then ends in ReplyFinished with reason "cancelled".
+
+        Of one that has ended it may come as well. Raises: UnknownRequest, or nothing.
+        """
         ...
 
 
@@ -91,7 +102,7 @@ class HostedWorld(Protocol):
     def engine(self) -> Engine: ...
 
     def talk(self, npc_id: str, *, player: str = "Traveller") -> HostedSession:
-        """Raises: UnknownNpc."""
+        """A new session, whose id no other has. It stays open until end. Raises: UnknownNpc."""
         ...
 
     def approach(self, npc_id: str, *, player: str = "Traveller", among: Collection[str] | None = None) -> None:
@@ -106,7 +117,7 @@ class HostedWorld(Protocol):
         ...
 
     def end(self, session_id: str) -> None:
-        """Raises: UnknownSession."""
+        """Comes after the session's replies have ended, or were given time for it. Raises: UnknownSession."""
         ...
 
     @property

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+KEPT_MESSAGES = 1_024
 _MAX_BYTES = 2**20
 
 
 class Ledger:
     """heard counts what came from the other side, sent what went there."""
 
-    def __init__(self, max_messages: int) -> None:
+    def __init__(self, max_messages: int = KEPT_MESSAGES) -> None:
         self.heard = 0
         self.sent = 0
         self.max_bytes = _MAX_BYTES
@@ -29,6 +30,14 @@ class Ledger:
         self._bytes += _size(frames)
         while self._kept and (len(self._kept) > self._max_messages or self._bytes > self.max_bytes):
             self._bytes -= _size(self._kept.popleft())
+
+    def replace(self, frames: Sequence[bytes], instead: Sequence[bytes]) -> None:
+        """A message that is no longer meant: whoever did not hear it gets the other in its place, so counts stay."""
+        for index in reversed(range(len(self._kept))):
+            if self._kept[index] is frames:
+                self._kept[index] = instead
+                self._bytes += _size(instead) - _size(frames)
+                return
 
     def after(self, count: int) -> list[Sequence[bytes]] | None:
         """What was sent after the first count messages; None where that was forgotten, or was never sent."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from math import ceil
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from game_bridge import message as wire
@@ -47,7 +48,7 @@ class Link:
         self._waiting: dict[int, asyncio.Future[Settled]] = {}
         self._sinks: dict[str, Sink] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._heard_s = 0.0
+        self._silent_beats = 0
         self._is_closed = False
 
     async def open(self, client: str) -> None:
@@ -57,19 +58,22 @@ class Link:
         SettingsError for a key file that cannot be read.
         """
         self._client = client
-        self._line = self._new_line()
-        self._start(self._live(self._line))
+        line = self._line = self._new_line()
+        self._start(self._live(line))
         try:
-            await self._line.come_in(self._timeout_s)
-            await self._hello(self._line)
-            self._line.is_open = True
+            await line.come_in(self._timeout_s)
+            await self._hello(line)
+            line.is_open = True
         except BaseException:
             await self.close()
             raise
         self._start(self._beat())
 
     async def ask(self, answer: type[Answering], message: type[wire.Asked], **fields: Any) -> Answering:
-        """Send and wait for the answer. Raises: what the server answered; ConnectionLost when timeout_s is over."""
+        """Send and wait for the answer. Who stops waiting takes back what the server has not heard yet.
+
+        Raises: what the server answered; ConnectionLost when timeout_s is over.
+        """
         outgoing = self.core.ask(message, **fields)
         future = self._await(outgoing)
         self.send(outgoing)
@@ -89,19 +93,29 @@ class Link:
     ) -> Answering:
         """Raises: as ask."""
         try:
-            async with asyncio.timeout(self._timeout_s):
-                outcome = await future
-        except TimeoutError as exc:
-            self.core.give_up(outgoing.ref)
+            await asyncio.wait([future], timeout=self._timeout_s)
+        except asyncio.CancelledError:
+            self._give_up(outgoing, future, message)
+            raise
+        if not future.done() and self._line is not None and self._line.is_open:
+            self._line.read_all()  # a game that stood still has had no time to read what came
+        self._waiting.pop(outgoing.ref, None)
+        if not future.done():
+            self._give_up(outgoing, future, message)
             told = f"{self._address} did not answer {message.__name__.lower()} within {self._timeout_s:g} s"
-            raise ConnectionLost(told, hint="is the server running there?") from exc
-        finally:
-            self._waiting.pop(outgoing.ref, None)
+            raise ConnectionLost(told, hint="is the server running there?")
+        outcome = future.result()
         if isinstance(outcome, NpcError):
             raise outcome
         if not isinstance(outcome, answer):
             raise ProtocolError(f"The server answered {message.__name__.lower()} with {outcome.type}")
         return outcome
+
+    def _give_up(self, outgoing: Outgoing, future: asyncio.Future[Settled], message: type[wire.Asked]) -> None:
+        self._waiting.pop(outgoing.ref, None)
+        self.core.give_up(outgoing, message)
+        if future.done():
+            self._deliver(self.core.regret(future.result()))
 
     async def _hello(self, line: Dealer) -> None:
         """The first message of a line; after a break it asks for what was open. Raises: as ask."""
@@ -202,10 +216,13 @@ class Link:
         self._push(outgoing.frames)
 
     def _push(self, frames: list[bytes]) -> None:
-        """Send, or keep for when the line is back; a full queue means that the server takes nothing."""
+        """Send, or keep for when the line is back; what a line did not take is a break of it, and none of ours."""
         self.core.note(frames)
         if self._line is not None and self._line.is_open and not self._line.send(frames):
-            self._lose(ConnectionLost(f"{self._address} takes no messages", hint="connect again"))
+            self._line.give_up(self._full())
+
+    def _full(self) -> ConnectionLost:
+        return ConnectionLost(f"{self._address} takes no messages", hint="connect again")
 
     async def close(self) -> None:
         """Say bye and close; whatever is open ends with ConnectionLost. Can be repeated."""
@@ -228,7 +245,7 @@ class Link:
 
     def _new_line(self) -> Dealer:
         """Raises: ConnectionLost for an address that is none, SettingsError for a key file that cannot be read."""
-        return Dealer(self._address, self._credential, self._take)
+        return Dealer(self._address, self._credential, self._take, has_been_in=self.core.is_welcome)
 
     async def _live(self, line: Dealer) -> None:
         """Read from one line after the other until the connection is lost."""
@@ -294,32 +311,40 @@ class Link:
         return self._line
 
     def _catch_up(self, line: Dealer) -> None:
-        """Send again what the server did not hear."""
+        """Send again what the server did not hear. Raises: ConnectionLost where the line does not take it."""
         missed = self.core.missed()
         if missed is None:
             self._lose(ConnectionLost("Too much was said while the connection was broken", hint="connect again"))
             return
-        for frames in missed:
-            line.send(frames)
+        if not all(line.send(frames) for frames in missed):
+            raise self._full()
         line.is_open = True
 
     def _take(self, frames: list[bytes]) -> None:
-        self._heard_s = asyncio.get_running_loop().time()
+        self._silent_beats = 0
         self._deliver(self.core.receive(frames))
 
     async def _beat(self) -> None:
-        """A line on which nothing comes is broken, too: whoever may come back need not wait until it is idle."""
-        limits = self.core.limits
+        """A line on which nothing comes is broken, too: whoever may come back need not wait until it is idle.
+
+        Beats are counted, not seconds: a game that stood still, loading a level, has not heard that nobody spoke.
+        """
+        beat_s = self.core.limits.heartbeat_s
         while self.core.lost is None:
             self.send(self.core.tell(wire.Ping))
-            await asyncio.sleep(limits.heartbeat_s)
-            patience_s = limits.idle_s
-            if self.core.key:
-                patience_s = min(patience_s, max(_SILENT_BEATS * limits.heartbeat_s, _LEAST_SILENCE_S))
-            silent_s = asyncio.get_running_loop().time() - self._heard_s
-            if silent_s > patience_s and self._line is not None and self._line.is_open:
-                told = f"{self._address} was silent for {silent_s:.1f} s"
+            await asyncio.sleep(beat_s)
+            if self._line is None or not self._line.is_open:
+                continue
+            self._silent_beats += 1
+            self._line.read_all()  # what came meanwhile was heard, also where nobody has had time to read it
+            if self._silent_beats >= self._patience_beats():
+                told = f"{self._address} was silent for {self._silent_beats * beat_s:.1f} s"
                 self._line.give_up(ConnectionLost(told, hint="connect again"))
+
+    def _patience_beats(self) -> int:
+        limits = self.core.limits
+        idle = ceil(limits.idle_s / limits.heartbeat_s)
+        return min(idle, max(_SILENT_BEATS, ceil(_LEAST_SILENCE_S / limits.heartbeat_s))) if self.core.key else idle
 
     def _lose(self, error: BridgeError) -> None:
         """Whoever waits, waits no longer."""
@@ -335,6 +360,8 @@ class Link:
                     future.set_result(happening.outcome)
             elif isinstance(happening, wire.Edited):
                 self._tell_edit(happening)
+            elif isinstance(happening, Outgoing):
+                self.send(happening)
             else:
                 self._pass_on(happening)
 

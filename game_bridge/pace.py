@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+BODY_BYTES = 512  # that count as much as a frame of their own: to look into a body takes longer than to read it
 _LEAST_REST_S = 0.05  # whoever is over its rate rests this long at least, rather than wake for every message
+
+
+def weight(body: bytes) -> int:
+    """How many frames a message's body counts as, beside its own: what the server looks into is what takes its time."""
+    return len(body) // BODY_BYTES
 
 
 class Bucket:

@@ -16,7 +16,6 @@ from npc_sdk.errors import DuplicateRequest, Overloaded, UnknownRequest, Unknown
 from npc_sdk.events import Event
 
 _REMEMBERED_IDS = 1_024
-_KEPT_MESSAGES = 1_024
 
 
 class Peer:
@@ -31,7 +30,7 @@ class Peer:
         self.last_heard_s = now_s
         self.wants: tuple[wire.News, ...] = ()
         self.key = ""
-        self.ledger = Ledger(_KEPT_MESSAGES)
+        self.ledger = Ledger()
         self.sessions: dict[str, HostedSession] = {}
         self.players: dict[str, str] = {}
         self.replies: dict[str, Reply] = {}

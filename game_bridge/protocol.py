@@ -174,8 +174,8 @@ def to_message(event: events.Event, request_id: str) -> wire.EventMessage:
                 request_id=request_id,
                 text=event.text,
                 finish_reason=event.finish_reason,
-                usage=wire.UsageFields(**asdict(event.usage)),
-                timings=wire.TimingFields(**asdict(event.timings)),
+                usage=make(wire.UsageFields, **asdict(event.usage)),
+                timings=make(wire.TimingFields, **asdict(event.timings)),
             )
         case events.ReplyFailed():
             return make(

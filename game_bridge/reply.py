@@ -84,8 +84,18 @@ class Reply:
 
     async def _pump(self) -> Event:
         """Tell every event but the terminal, which waits until the session is ready for the next request."""
-        order = self._order
-        stream = self.session.say(
+        stream = self._hand_over()
+        try:
+            final = await self._pass_until_end(stream)
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
+        return final or self._failed(EngineError("The session ended its stream without a terminal event"))
+
+    def _hand_over(self) -> AsyncIterator[Event]:
+        """Asks the session, whose the pictures are from now on. Mutates: the order has none any more."""
+        order, self._order = self._order, replace(self._order, images=())
+        return self.session.say(
             order.text,
             images=order.images,
             request_id=order.request_id,
@@ -95,12 +105,6 @@ class Reply:
             tool_choice=order.tool_choice,
             json_schema=order.json_schema,
         )
-        try:
-            final = await self._pass_until_end(stream)
-        finally:
-            if isinstance(stream, AsyncGenerator):
-                await stream.aclose()
-        return final or self._failed(EngineError("The session ended its stream without a terminal event"))
 
     async def _pass_until_end(self, stream: AsyncIterator[Event]) -> Event | None:
         final: Event | None = None
@@ -144,6 +148,8 @@ class Reply:
             self.session.cancel(self._order.request_id)
         except UnknownRequest:
             log.debug("request %s is not running in its session", self._order.request_id)
+        except Exception:  # the reply has ended, and the ends of others come next
+            log.exception("session %s could not be told to stop", self.session.session_id)
 
     def _cancelled(self) -> ReplyFinished:
         return ReplyFinished(self._order.request_id, "".join(self._said), "cancelled")

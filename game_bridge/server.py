@@ -179,13 +179,12 @@ class BridgeServer:
         peer = self._lobby.owner(key)
         if peer is None:
             return False
+        self._push_out(peer.identity)
         missed = peer.ledger.after(hello.heard or 0)
         if missed is None:
-            self._open().cut(peer.identity)
             self._lobby.remove(peer)
             self._let_go(peer, "away for too many messages")
             return False
-        self._open().cut(peer.identity)
         self._lobby.welcome_back(peer, identity)
         self._open().claim(identity)
         peer.last_heard_s = asyncio.get_running_loop().time()
@@ -194,6 +193,14 @@ class BridgeServer:
         peer.come_back(self._outbox(identity), self._service.welcome(hello.ref, **resuming), missed)
         log.info("connection %d is back, %d messages are sent again", peer.number, len(missed))
         return True
+
+    def _push_out(self, identity: bytes) -> None:
+        """Where somebody is still there, it is told: taken for a break, it would come back and push in turn."""
+        goodbye = protocol.encode(wire.Goodbye(reason="taken_over"), limits=self._limits)
+        if self._open().send(identity, goodbye) == "sent":
+            self._open().release(identity)
+        else:
+            self._open().cut(identity)
 
     def _outbox(self, identity: bytes) -> Outbox:
         """That of a connection: where a goodbye is still on its way, what comes now goes behind it."""

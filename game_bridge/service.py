@@ -18,7 +18,7 @@ from game_bridge.measure import figures
 from game_bridge.peer import Peer
 from game_bridge.reply import Order, Reply
 from game_bridge.settings import BridgeSettings
-from npc_sdk.errors import NpcError, UnknownSession, Unsupported
+from npc_sdk.errors import EngineError, NpcError, UnknownSession, Unsupported
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished
 from npc_sdk.requests import Priority
 
@@ -243,18 +243,31 @@ class Service:
         )
 
     def _tell(self, peer: Peer, request_id: str, event: Event) -> None:
-        """Post an event. One that the wire cannot carry fails its reply; a failure takes the place of a last one."""
-        is_last = isinstance(event, ReplyFinished | ReplyFailed)
+        """Post an event. One that the wire cannot carry fails its reply; a failure takes the place of a last one.
+
+        Raises: ProtocolError, TooLarge; nothing for a last one.
+        """
+        if not isinstance(event, ReplyFinished | ReplyFailed):
+            peer.tell(event, request_id)
+            return
+        peer.replies.pop(request_id, None)
+        self._report_end(request_id, self._tell_end(peer, request_id, event))
+
+    def _tell_end(self, peer: Peer, request_id: str, event: Terminal) -> Terminal:
+        """The end that was told. The ends of other replies must not hang on what is wrong with one."""
         try:
             peer.tell(event, request_id)
-        except NpcError as exc:
-            if not is_last:
-                raise
+        except Exception as exc:
             log.exception("request %s: the last event cannot be sent", request_id)
-            peer.tell(ReplyFailed(request_id, exc), request_id)
-        if isinstance(event, ReplyFinished | ReplyFailed):
-            peer.replies.pop(request_id, None)
-            self._report_end(request_id, event)
+            fault = exc if isinstance(exc, NpcError) else EngineError("The reply's end is none", hint="see the log")
+            failed = ReplyFailed(request_id, fault)
+        else:
+            return event
+        try:
+            peer.tell(failed, request_id)
+        except Exception:
+            log.exception("request %s: nor can it be told that it failed", request_id)
+        return failed
 
     def _report_end(self, request_id: str, event: Terminal) -> None:
         """Calls on_ended, whose faults are its owner's: they must not take the server or a reply's end with them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from game_bridge import message as wire
 from game_bridge.attack.faulty_model import Fault
@@ -29,7 +29,15 @@ _KINDS = (
     _Kind("memory", "out of memory", "engine_crashed", has_restart=False),
     _Kind("nan", "logits that are no numbers", "engine", has_restart=False),
     _Kind("hang", "a hung step", "engine_crashed", has_restart=True),
+    _Kind("freeze", "a process that stands still", "engine_crashed", has_restart=True),
     _Kind("crash", "a crash", "engine_crashed", has_restart=True),
+)
+
+
+_FIRST_KINDS = tuple(
+    replace(kind, title=f"{kind.title}, at a launch's first reply")
+    for kind in _KINDS
+    if kind.fault in ("hang", "freeze")
 )
 
 
@@ -49,7 +57,7 @@ def run(is_whole: bool, say: Callable[[str], None]) -> Verdict:
 
 def attack(times: int, say: Callable[[str], None], *, hang_s: float | None = None) -> Verdict:
     """Each fault so often, and after each a reply that must be served."""
-    figures: list[Figure] = []
+    figures, wrong_ends = _first_replies(times, say, hang_s)
     with HearthServer(hang_s) as server, Caller(server) as caller:
         caller.ask_until_served()
         for kind in _KINDS:
@@ -60,8 +68,24 @@ def attack(times: int, say: Callable[[str], None], *, hang_s: float | None = Non
             figures += _figures(kind, tally, times)
         figures += _full_disk(server, caller)
         say("a full disk: 1/1")
-        figures.append(Figure("requests without exactly one end", caller.wrong_ends(), limit=0))
+        wrong_ends += caller.wrong_ends()
+    figures.append(Figure("requests without exactly one end", wrong_ends, limit=0))
     return Verdict("B7", "a model that goes wrong", tuple(figures), _NOTES)
+
+
+def _first_replies(times: int, say: Callable[[str], None], hang_s: float | None) -> tuple[list[Figure], int]:
+    """Hangs of models whose pace nobody knows yet, each of a server of its own; figures, and wrong ends."""
+    figures: list[Figure] = []
+    wrong_ends = 0
+    for kind in _FIRST_KINDS:
+        tally = _Tally()
+        for number in range(times):
+            with HearthServer(hang_s) as server, Caller(server) as caller:
+                _strike(server, caller, kind, tally)
+                wrong_ends += caller.wrong_ends()
+            say(f"{kind.title}: {number + 1}/{times}")
+        figures += _figures(kind, tally, times)
+    return figures, wrong_ends
 
 
 def _strike(server: HearthServer, caller: Caller, kind: _Kind, tally: _Tally) -> None:
@@ -104,6 +128,7 @@ def _full_disk(server: HearthServer, caller: Caller) -> tuple[Figure, ...]:
 
 
 _NOTES = (
-    "hearth; memory: an allocation that the system refuses; a hang: a step that never ends; a crash: abort()",
+    "hearth; memory: an allocation that the system refuses; a hang: a step that never ends; standing still: one that"
+    " keeps the interpreter's lock, so that no thread runs; a crash: abort()",
     "the full disk refuses a warmed-up front, which the log tells: no reply needs the disk",
 )

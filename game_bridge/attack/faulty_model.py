@@ -5,8 +5,10 @@ Made in the child alone, by name; what serves games has no such switch. Used by 
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +17,11 @@ from typing import Any, Literal, NoReturn, TypeAlias
 from npc_sdk.engine.interface import Engine
 from npc_sdk.engine.process.maker import make
 
-Fault: TypeAlias = Literal["memory", "nan", "hang", "crash", "disk"]
+Fault: TypeAlias = Literal["memory", "nan", "hang", "freeze", "crash", "disk"]
 
 NAME = f"{__name__}:make_faulty"
 _NO_ROOM_BYTES = 1 << 50  # more than an address can reach, so that it is refused on every machine
-_FOREVER_S = 3600.0
+_FOREVER_S = 3600
 
 
 def make_faulty(
@@ -52,6 +54,8 @@ def _spoil(file: Path, step_s: float) -> None:
                 torch.empty(_NO_ROOM_BYTES, dtype=torch.uint8)
             case "hang":
                 time.sleep(_FOREVER_S)
+            case "freeze":
+                _hold_interpreter()
             case "crash":
                 os.abort()
             case "nan":
@@ -65,6 +69,14 @@ def _spoil(file: Path, step_s: float) -> None:
 
     Runner.run = run  # type: ignore[assignment]
     snapshot.os.fsync = fsync  # type: ignore[attr-defined]
+
+
+def _hold_interpreter() -> None:
+    """A sleep that keeps the interpreter's lock: no other thread of the process does anything either."""
+    if sys.platform == "win32":
+        ctypes.PyDLL("kernel32").Sleep(1000 * _FOREVER_S)
+    else:
+        ctypes.PyDLL(None).sleep(_FOREVER_S)
 
 
 def _refuse_room() -> NoReturn:

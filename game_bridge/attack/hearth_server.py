@@ -46,7 +46,7 @@ _DRAIN_S = 0.5
 
 
 class HearthServer:
-    """``with HearthServer() as server``. hang_s is how long a step may take, learned where it is None.
+    """``with HearthServer() as server``. hang_s is as ProcessEngine takes it.
 
     Raises: EngineError where it does not start.
     """

@@ -34,6 +34,7 @@ def _desk_figures(tally: message_desk.Tally, count: int, crash: str) -> tuple[Fi
         Figure("crashes in-process", len(tally.crashes) + bool(crash), limit=0),
         Figure("over 100 ms in-process", tally.hangs, limit=0),
         Figure("slowest in-process", tally.slowest_ms, "ms", limit=message_desk.HANG_MS),
+        Figure("slowest turn of the loop", tally.slowest_turn_ms, "ms", limit=message_desk.HANG_MS),
         Figure("slowest in-process by the clock", tally.slowest_clock_ms, "ms"),
         Figure("memory growth in-process", tally.growth_mb, "MB", limit=MAX_GROWTH_MB),
     )

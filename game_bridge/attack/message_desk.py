@@ -42,13 +42,17 @@ _BROKE = "The server failed"
 _SAID = 'Here. <toolcall> {"name": "give_item", "arguments": {"item": "rope"}} </toolcall>'
 _WORLD = {
     "name": "Desk",
+    "names": {"Alderwick": {"aliases": ["the village", "why"]}},
     "tools": [{"name": "give_item", "description": "Hand over an item.", "params": {"item": "string"}}],
 }
 
 
 @dataclass(slots=True)
 class Tally:
-    """Mutates: grows. Units: milliseconds of this thread's own time, and of the clock; MB of 2^20."""
+    """Mutates: grows. Units: milliseconds of this thread's own time, and of the clock; MB of 2^20.
+
+    A turn is all that the loop does between two lots of messages: replies are made up there.
+    """
 
     sent: int = 0
     answers: int = 0
@@ -56,6 +60,7 @@ class Tally:
     crashes: list[str] = field(default_factory=list)
     slowest_ms: float = 0.0
     slowest_clock_ms: float = 0.0
+    slowest_turn_ms: float = 0.0
     hangs: int = 0
     growth_mb: float = 0.0
 
@@ -156,12 +161,21 @@ async def _send_all(
 async def _live(desk: Desk, maker: MessageMaker, rng: random.Random, numbers: range, tally: Tally) -> None:
     """A connection from its hello to its break. Mutates: tally."""
     identity = numbers.start.to_bytes(8, "big")
-    maker.session_ids = list(_welcomed(desk, identity))
+    maker.begin(rng, _welcomed(desk, identity))
     for number in numbers:
         _send(desk, identity, maker.make(rng), tally)
-        if number % _A_TURN == 0:
-            await asyncio.sleep(0)
+        if maker.is_costly or number % _A_TURN == 0:  # what is said enters the conversation turn by turn
+            await _turn(tally)
     desk.on_gone(identity)
+
+
+async def _turn(tally: Tally) -> None:
+    """Mutates: tally."""
+    started_s = time.thread_time()
+    await asyncio.sleep(0)
+    took_ms = (time.thread_time() - started_s) * 1_000
+    tally.hangs += took_ms > HANG_MS
+    tally.slowest_turn_ms = max(tally.slowest_turn_ms, took_ms)
 
 
 def _send(desk: Desk, identity: bytes, frames: list[bytes], tally: Tally) -> None:

@@ -78,7 +78,7 @@ class Talker:
 
     def send(self, rng: random.Random, count: int) -> None:
         """A batch in a connection's life: says hello, talks, sends what is broken, and waits until all was read."""
-        self._maker.session_ids = list(self._begin())
+        self._maker.begin(rng, self._begin())
         for _ in range(count):
             self._socket.send_multipart(self._maker.make(rng))
         self._tally.sent += count

@@ -1,4 +1,4 @@
-"""Messages of a client's made wrong: fields, values and frames of sound ones, or simply their bytes.
+"""Messages of a client's made wrong: fields, values and frames of sound ones, or simply their bytes; and costly ones.
 
 Sessions that are open are named in most of them, so that a fault is met further in than the door.
 """
@@ -6,16 +6,18 @@ Sessions that are open are named in most of them, so that a fault is met further
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgpack
 
+from game_bridge.attack.message_cost import costly
 from game_bridge.attack.mutation import mutated
 from game_bridge.vectors import Vector, load_valid
 
 MAX_FRAMES = 8
 _LONG = 70_000
+_COSTLY_LIVES = 0.1  # of the connections: what was said before is what makes the next message cost
 _TYPES = ("say", "talk", "hello", "state", "tool_result", "confirm", "learn", "happen", "welcome", "", "say\0")
 _TEXTS = (
     "", " ", "\0", "a" * _LONG, "\u202e\u200b\ufeff", "é" * 900, "\U0001f9d9" * 64, "{{ player }}", "../../etc/passwd",
@@ -32,15 +34,26 @@ Body = dict[Any, Any]
 
 
 class MessageMaker:
-    """session_ids are those that are open now; whoever opens and ends them keeps the list."""
+    """session_ids are those that are open now; whoever opens and ends them keeps the list.
+
+    is_costly: what comes now is sound, and made to take long.
+    """
 
     def __init__(self) -> None:
         self.session_ids: list[str] = []
+        self.is_costly = False
         self._seeds = [vector for vector in load_valid() if vector.sender == "client"]
         self._heads = [vector.frames[0] for vector in self._seeds]
 
+    def begin(self, rng: random.Random, session_ids: Iterable[str]) -> None:
+        """A connection with these sessions."""
+        self.session_ids = list(session_ids)
+        self.is_costly = bool(self.session_ids) and rng.random() < _COSTLY_LIVES
+
     def make(self, rng: random.Random) -> list[bytes]:
         """The frames of one message, as sound as chance will have it."""
+        if self.is_costly:
+            return [_packed(rng, costly(rng, self.session_ids))]
         seed = rng.choice(self._seeds)
         if seed.body["type"] in _ENDS and rng.random() < 0.9:
             seed = rng.choice(self._seeds)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from npc_sdk.watch import Reload
     from npc_sdk.world import World
 
+_CLOSED_TERMINAL = [getattr(signal, name) for name in ("SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Where to listen; beyond this machine keys are needed.")] = None,
@@ -108,7 +110,7 @@ class _Door:
 
         own = token_file(address)
         if own is not None:
-            forget_token(own)  # a server that was killed may have left it
+            forget_token(own)  # a server that was killed may have left it: nobody but us listens at its address
         file = self.file or (own if self.is_made else None)
         if self.settings.allow_anonymous:
             typer.echo("WARNING: --no-auth lets any program of this machine talk to the characters", err=True)
@@ -209,9 +211,11 @@ def _announce(address: str, ready_file: Path | None) -> None:
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
+    """Also when its terminal is closed, unless whoever started us had that ignored, as nohup does."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    for number in (signal.SIGINT, signal.SIGTERM, *_CLOSED_TERMINAL):
+        if number not in _CLOSED_TERMINAL or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
 
 
 def _stop_on_closed_input(stop: asyncio.Event) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 # Possessive (*+), so that a long run of fillers costs no more than its length. The stream parser looks past the same
@@ -47,8 +48,14 @@ _MARKERS = re.compile(
 )
 # A brace before a quote begins an object; which keys it has nobody can tell who does not undo its escapes.
 _OBJECTS = re.compile(r"\{(?=[\s\\]*+[\"'`“”‘’„]|\s*+(?:name|function|tool|arguments|parameters)\s*+:)")
+# All that is one of < [ { to the search: every marker begins with one, so that most texts need no closer look.
+_OPENINGS = "<＜﹤[［﹇"
+_SIGN = re.compile(f"[{re.escape(_OPENINGS)}]")
+_SIGN_OR_BRACE = re.compile(f"[{re.escape(_OPENINGS)}{{｛﹛︷]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # blank, yet letters or symbols to Unicode
+_REMEMBERED = 128  # texts, for the same ones come with every turn
+_REMEMBERED_CHARS = 4096
 _TAMED = {"<": "‹", ">": "›", "[": "⟦", "]": "⟧", "|": "¦", "{": "❴"}
 
 
@@ -57,12 +64,19 @@ def neutralize(text: str) -> str:
 
     Compared after NFKC, case folding and removal of invisible characters, so that ＜ＴｏｏｌＣａｌｌ＞ is found too.
     """
-    return _disarmed(text, (_MARKERS, _OBJECTS), "<[{")
+    return _disarmed(text) if _SIGN_OR_BRACE.search(text) else text
 
 
 def neutralize_json(value: Mapping[str, Any], *, indent: int | None = None) -> str:
     """The JSON text of a value that is ours, in which the texts are somebody else's and lose their force."""
-    return _disarmed(json.dumps(_tame(value), ensure_ascii=False, indent=indent), (_MARKERS,), "<[")
+    text = json.dumps(_tame(value), ensure_ascii=False, indent=indent)
+    return _disarmed(text, is_json=True) if _SIGN.search(text) else text
+
+
+def first_sign(text: str) -> int | None:
+    """Where the first character stands with which a marker or an object may begin, once more has been written."""
+    found = _SIGN_OR_BRACE.search(text)
+    return found.start() if found else None
 
 
 def _tame(value: Any) -> Any:
@@ -74,34 +88,47 @@ def _tame(value: Any) -> Any:
     return [_tame(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _disarmed(text: str, patterns: tuple[re.Pattern[str], ...], signs: str) -> str:
-    if text.isascii() and not any(sign in text for sign in signs):
+@lru_cache(maxsize=_REMEMBERED)
+def _disarmed(text: str, *, is_json: bool = False) -> str:
+    """JSON of ours keeps its braces."""
+    plain = _folded(text)
+    matches = [match for pattern in (_MARKERS, _OBJECTS)[: 2 - is_json] for match in pattern.finditer(plain)]
+    if not matches:
         return text
-    plain, origin = _folded(text)
+    origin = _origin(text)
     out = list(text)
-    for pattern in patterns:
-        for match in pattern.finditer(plain):
-            ends = (match.start(), match.end() - 1)
-            for at in range(match.start(), match.end()):
-                # Brackets between the ends are no part of the marker; in JSON they may be its own.
-                if plain[at] in "<>|" or (at in ends and plain[at] in _TAMED):
-                    out[origin[at]] = _TAMED[plain[at]]
+    for match in matches:
+        ends = (match.start(), match.end() - 1)
+        for at in range(match.start(), match.end()):
+            # Brackets between the ends are no part of the marker; in JSON they may be its own.
+            if plain[at] in "<>|" or (at in ends and plain[at] in _TAMED):
+                out[origin[at]] = _TAMED[plain[at]]
     return "".join(out)
 
 
-def _folded(text: str) -> tuple[str, list[int]]:
-    """The text as a marker search sees it, and for each of its characters the index it came from."""
-    if text.isascii() and not _CONTROL.search(text):
-        return text.lower(), list(range(len(text)))
-    chars: list[str] = []
-    origin: list[int] = []
-    for index, char in enumerate(text):
-        if _is_invisible(char):
-            continue
-        for folded in unicodedata.normalize("NFKC", char).casefold():
-            chars.append(folded)
-            origin.append(index)
-    return "".join(chars), origin
+def _folded(text: str) -> str:
+    """The text as a marker search sees it."""
+    return text.lower() if _is_plain(text) else "".join(map(_fold, text))
+
+
+def _origin(text: str) -> Sequence[int]:
+    """For each character of the folded text the index that it came from."""
+    if _is_plain(text):
+        return range(len(text))
+    return [index for index, char in enumerate(text) for _ in _fold(char)]
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and not _CONTROL.search(text)
+
+
+@lru_cache(maxsize=_REMEMBERED_CHARS)
+def _fold(char: str) -> str:
+    """Nothing for what nobody sees. One letter may be a whole saying: what is in no marker counts as one."""
+    if _is_invisible(char):
+        return ""
+    folded = unicodedata.normalize("NFKC", char).casefold()
+    return folded if folded.isascii() else max(folded)
 
 
 def _is_invisible(char: str) -> bool:

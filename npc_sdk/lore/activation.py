@@ -58,6 +58,11 @@ class Activator:
         """Raises: KeyFault for a regular expression that cannot be run."""
         self._table = RuleTable(entries, words)
 
+    @property
+    def deepest(self) -> int:
+        """How many messages any entry looks at."""
+        return self._table.deepest
+
     def run(self, scan: Scan, known: Mask, likeness: Scores | None = None) -> Activated:
         """What comes in among the entries that are known; likeness decides between too many of equal keys.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from npc_sdk.errors import RequestError
 from npc_sdk.lore.account import Account
-from npc_sdk.lore.entry import LoreEntry, SearchResult
+from npc_sdk.lore.entry import Book, LoreEntry, SearchResult
 from npc_sdk.lore.fuse import fuse
 from npc_sdk.lore.index import WEIGHTS, Indexes, Weights, build_indexes
 from npc_sdk.lore.index_store import IndexStore, OnProgress
@@ -83,6 +83,11 @@ class LoreBook:
         if len(self) > MAX_HINTED:
             return ""
         return name_hint(entry_id, (entry.entry_id for entry in self._indexes.entries), "entries")
+
+    @property
+    def deepest(self) -> int:
+        """How many of the newest messages a search reads; the others only count."""
+        return max(self._indexes.activator.deepest, Book().scan_depth)  # what is learned has no book of its own
 
     def search(self, scan: Scan, *, limit: int = 4, learned: Sequence[LoreEntry] = ()) -> SearchResult:
         """The entries that this character knows and that the words are about, best first.

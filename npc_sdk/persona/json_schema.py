@@ -5,6 +5,7 @@ Knows neither tools nor files. Called by persona/parameter.py, persona/limit.py 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -42,6 +43,12 @@ def schemas_in(schema: Schema, place: SchemaPlace = ()) -> Iterator[tuple[Schema
     yield place, schema
     for steps, inner in _parts(schema):
         yield from schemas_in(inner, (*place, *steps))
+
+
+def holds_more(schema: Schema, most: int) -> bool:
+    """Whether it is made of more schemas than that, true and false among them; looks no further than needed."""
+    counts = (sum(1 for _ in _held(part)) for _, part in schemas_in(schema))
+    return any(total >= most for total in itertools.accumulate(counts))
 
 
 def rewritten(
@@ -85,13 +92,18 @@ def is_certain(place: SchemaPlace) -> bool:
 
 
 def _parts(schema: Schema) -> Iterator[tuple[SchemaPlace, Schema]]:
+    return ((steps, inner) for steps, inner in _held(schema) if isinstance(inner, Mapping))
+
+
+def _held(schema: Schema) -> Iterator[tuple[SchemaPlace, Any]]:
+    """What stands in the places of schemas: maps, true or false, and what is none."""
     for keyword, value in schema.items():
-        if keyword in _HOLD_ONE and isinstance(value, Mapping):
+        if keyword in _HOLD_ONE:
             yield (keyword,), value
         elif keyword in _HOLD_LIST and isinstance(value, list):
-            yield from (((keyword, index), inner) for index, inner in enumerate(value) if isinstance(inner, Mapping))
+            yield from (((keyword, index), inner) for index, inner in enumerate(value))
         elif keyword in _HOLD_NAMED and isinstance(value, Mapping):
-            yield from (((keyword, name), inner) for name, inner in value.items() if isinstance(inner, Mapping))
+            yield from (((keyword, name), inner) for name, inner in value.items())
 
 
 def _put(out: dict[str, Any], steps: SchemaPlace, part: dict[str, Any]) -> None:

@@ -17,15 +17,12 @@ from npc_sdk.lore.entry import LoreEntry, Match
 from npc_sdk.messages import Message, ToolSpec
 from npc_sdk.persona.schema import Persona, WorldFile
 from npc_sdk.prompt.formats.interface import ChatFormat
+from npc_sdk.prompt.history import Counter, History, Turn
 from npc_sdk.prompt.pack import CONSTANT_SHARE, Budget, pack
 from npc_sdk.prompt.system import system_text
 from npc_sdk.prompt.tame import tamed
 from npc_sdk.prompt.trace import Part, Trace
 from npc_sdk.requests import Segment
-
-Counter = Callable[[Sequence[Segment]], int]
-
-TRIM_STEP = 4  # exchanges dropped together: a prefix that moves every turn could never be reused
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,41 +84,71 @@ def compile_prompt(
     fixed = _fixed_parts(source, system, chat_format, count)
     room = window_tokens - reply_tokens - sum(part.tokens for part in fixed)
     lasting = window_tokens - reply_tokens - sum(part.tokens for part in fixed if part.kind in _LASTING)
+    history = History(source.history, chat_format, count)
     while room >= 0:
         budget = Budget(room)
-        messages = _choose(source, system, budget, int(lasting * CONSTANT_SHARE), chat_format, count)
-        segments = tuple(_render(messages, source.tools, chat_format))
+        chosen = _choose(source, system, history, budget, int(lasting * CONSTANT_SHARE), chat_format, count)
+        segments = (*_joined((chosen.front, *chosen.past, *chosen.turn)), *chat_format.opening())
         total = count(segments)
         over = total + reply_tokens - window_tokens
         if over <= 0:
-            parts = _in_order(fixed, budget.parts)
-            trace = Trace(parts, total, window_tokens, reply_tokens, partial(_untold, source.untold))
-            stable = len(chat_format.system(messages[0], source.tools))
-            bulk = _bulk_segments(messages, len(source.turn), stable, chat_format)
-            tame = tuple(tamed(message) for message in messages)
-            return CompiledPrompt(segments, tame, messages, source.tools, trace, stable, bulk)
+            trace = Trace(
+                _in_order(fixed, budget.parts), total, window_tokens, reply_tokens, partial(_untold, source.untold)
+            )
+            return _compiled(chosen, segments, source.tools, trace)
         room -= over  # words that meet at a seam can take more tokens joined than alone
     raise _too_long(fixed, window_tokens, reply_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What gets into a prompt: the system turn, the history, the player's words and what came of them."""
+
+    front: Turn
+    past: tuple[Turn, ...]
+    turn: tuple[Turn, ...]
 
 
 def _choose(
     source: PromptSource,
     system: Message,
+    history: History,
     budget: Budget,
     constant_room: int,
     chat_format: ChatFormat,
     count: Counter,
-) -> tuple[Message, ...]:
+) -> _Chosen:
     """The prompt's messages, with as much lore and history as there is room for. Mutates: budget."""
 
     def measure(entry: LoreEntry) -> int:
         return _passage_tokens(entry.text, chat_format, count)
 
     lore = pack(source.matches, budget, measure, constant_room)
-    history = _choose_history(source.history, budget, chat_format, count)
+    past = history.choose(budget)
     budget.parts += [_out(match) for match in source.passed_over]
     known = dataclasses.replace(system, contexts=(*system.contexts, *lore.constants))
-    return (known, *history, *_with_passages(source, lore.told))
+    turn = _with_passages(source, lore.told)
+    return _Chosen(
+        Turn(known, tuple(chat_format.system(known, source.tools))),
+        past,
+        tuple(Turn(message, tuple(chat_format.turn(message))) for message in turn),
+    )
+
+
+def _joined(turns: Iterable[Turn]) -> Iterator[Segment]:
+    return (segment for turn in turns for segment in turn.segments)
+
+
+def _compiled(
+    chosen: _Chosen, segments: tuple[Segment, ...], tools: tuple[ToolSpec, ...], trace: Trace
+) -> CompiledPrompt:
+    """The player's words are the last thing said in their turn: what stands before them may be read in bulk."""
+    messages = tuple(turn.message for turn in (chosen.front, *chosen.past, *chosen.turn))
+    tame = tuple(tamed(message) for message in messages)
+    stable = len(chosen.front.segments)
+    opened = [index for index, segment in enumerate(chosen.turn[0].segments) if not segment.is_trusted]
+    bulk = stable + sum(len(turn.segments) for turn in chosen.past) + opened[-1]
+    return CompiledPrompt(segments, tame, messages, tools, trace, stable, bulk)
 
 
 def _out(match: Match) -> Part:
@@ -132,20 +159,6 @@ def _out(match: Match) -> Part:
 
 def _untold(matches: Callable[[], Iterable[Match]]) -> Iterator[Part]:
     return (_out(match) for match in matches())
-
-
-def _render(messages: Sequence[Message], tools: Sequence[ToolSpec], chat_format: ChatFormat) -> list[Segment]:
-    out = chat_format.system(messages[0], tools)
-    for message in messages[1:]:
-        out += chat_format.turn(message)
-    return out + chat_format.opening()
-
-
-def _bulk_segments(messages: Sequence[Message], turn: int, stable: int, chat_format: ChatFormat) -> int:
-    """How many segments stand before the player's words: the first of the last turn messages ends with them."""
-    *before, words = messages[1 : len(messages) - turn + 1]
-    opened = [index for index, segment in enumerate(chat_format.turn(words)) if not segment.is_trusted]
-    return stable + sum(len(chat_format.turn(message)) for message in before) + opened[-1]
 
 
 def _fixed_parts(source: PromptSource, system: Message, chat_format: ChatFormat, count: Counter) -> list[Part]:
@@ -178,41 +191,6 @@ def _passage_tokens(text: str, chat_format: ChatFormat, count: Counter) -> int:
     """What a passage adds to a user turn; 1 more covers the line between passages and words."""
     bare = chat_format.turn(Message("user", "x"))
     return count(chat_format.turn(Message("user", "x", contexts=(text,)))) - count(bare) + 1
-
-
-def _choose_history(
-    history: Sequence[Message], budget: Budget, chat_format: ChatFormat, count: Counter
-) -> list[Message]:
-    """The newest exchanges that fit; those that go, go TRIM_STEP at a time while any would be left."""
-    exchanges = _exchanges(history)
-    sizes = [count([s for message in exchange for s in chat_format.turn(message)]) for exchange in exchanges]
-    start = _first_kept(sizes, budget.left)
-    for index, tokens in enumerate(sizes):
-        is_in = index >= start
-        why = "recent" if is_in else f"oldest go first; {budget.left} tokens left for history"
-        budget.parts.append(Part("history", f"exchange {index + 1}", tokens, is_in, why))
-    budget.left -= sum(sizes[start:])
-    return [message for exchange in exchanges[start:] for message in exchange]
-
-
-def _first_kept(sizes: Sequence[int], room: int) -> int:
-    """Where the kept history begins: a whole number of steps in, unless that would leave none of what fits."""
-    first, kept = len(sizes), 0
-    while first > 0 and kept + sizes[first - 1] <= room:
-        first -= 1
-        kept += sizes[first]
-    stepped = -(-first // TRIM_STEP) * TRIM_STEP
-    return stepped if stepped < len(sizes) else first
-
-
-def _exchanges(history: Sequence[Message]) -> list[list[Message]]:
-    """History cut before each of the player's turns; what stands before the first is an exchange of its own."""
-    out: list[list[Message]] = []
-    for message in history:
-        if message.role == "user" or not out:
-            out.append([])
-        out[-1].append(dataclasses.replace(message, contexts=(), images=()))
-    return out
 
 
 def _with_passages(source: PromptSource, lore: Sequence[str]) -> list[Message]:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import unicodedata
+import time
 from dataclasses import dataclass
 
 from npc_sdk.engine.interface import Engine
+from npc_sdk.guard.neutralize import first_sign
 from npc_sdk.messages import Message
 from npc_sdk.requests import PrefillRequest, Priority
 from npc_sdk.session.past import Past
 from npc_sdk.session.scene import Scene
 
+RESTS = 4  # for each second that a guess takes the loop, so many pass before the next: it is everybody's loop
 _NO_WORDS = "…"  # stands for words that nobody knows yet: it names nothing, so recall takes what was said before
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,13 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
+class _Wish:
+    guess: Guess
+    priority: Priority
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Run:
     request: PrefillRequest
     task: asyncio.Task[None]
@@ -59,31 +68,34 @@ class _Run:
 
 
 class Ahead:
-    """One front for each owner, of which the newest wins. Its methods return at once and raise nothing."""
+    """One front for each owner, of which the newest wins. Its methods return at once and raise nothing.
+
+    A guess is made up when it is expected, or else as soon as those before it have been rested from: however often
+    and by however many it is asked for, the loop belongs to the replies for all but a share of the time.
+    """
 
     def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
+        self._wishes: dict[str, _Wish] = {}  # who waited the longest comes first
+        self._rested_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     def expect(self, owner: str, guess: Guess, priority: Priority, *, is_new: bool = False) -> None:
         """Computes a guess in the background. The front that the owner had last is not asked for again.
 
         is_new: unless that is still under way; what was computed a while ago may be gone.
         """
-        request = self._request(owner, guess, priority)
-        before = self._runs.get(owner)
-        if request is None or (before and _is_same(before, request) and not _is_due(before, priority, is_new=is_new)):
-            return
-        self.stop(owner)
-        engine = guess.scene.engine
-        task = asyncio.get_running_loop().create_task(self._compute(owner, request, engine))
-        self._runs[owner] = _Run(request, task, engine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        before = self._wishes.get(owner)
+        if before is not None:  # it keeps its turn, and what was asked of it
+            priority, is_new = min(priority, before.priority), is_new or before.is_new
+        self._wishes[owner] = _Wish(guess, priority, is_new)
+        self._grant()
 
     def stop(self, owner: str) -> None:
         """Forgets the owner's guess; the engine keeps what it has computed. Does not wait."""
+        self._wishes.pop(owner, None)
         run = self._runs.pop(owner, None)
         if run is not None and not run.task.done():
             run.engine.cancel(run.request.request_id)  # now, and not when the task comes to run
@@ -91,10 +103,39 @@ class Ahead:
 
     async def close(self) -> None:
         """Stops everything and waits until nothing of it is left."""
-        for owner in list(self._runs):
+        for owner in {**self._runs, **self._wishes}:
             self.stop(owner)
+        self._wake_in(None)
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    def _grant(self) -> None:
+        """The wishes whose turn it is, and a rest after each. Mutates: self."""
+        while self._wishes and (started_s := time.perf_counter()) >= self._rested_s:
+            owner = next(iter(self._wishes))
+            self._begin(owner, self._wishes.pop(owner))
+            ended_s = time.perf_counter()
+            self._rested_s = ended_s + RESTS * (ended_s - started_s)
+        self._wake_in(self._rested_s - time.perf_counter() if self._wishes else None)
+
+    def _wake_in(self, rest_s: float | None) -> None:
+        """Mutates: the timer, of which there is one at most; an earlier one may be of a loop that has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if rest_s is None else asyncio.get_running_loop().call_later(rest_s, self._grant)
+
+    def _begin(self, owner: str, wish: _Wish) -> None:
+        """Has the engine compute it, unless it does or did already."""
+        request = self._request(owner, wish.guess, wish.priority)
+        before = self._runs.get(owner)
+        if request is None or (before and _is_same(before, request) and not _is_due(before, wish)):
+            return
+        self.stop(owner)
+        engine = wish.guess.scene.engine
+        task = asyncio.get_running_loop().create_task(self._compute(owner, request, engine))
+        self._runs[owner] = _Run(request, task, engine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _request(self, owner: str, guess: Guess, priority: Priority) -> PrefillRequest | None:
         try:
@@ -118,15 +159,14 @@ def certain_chars(words: str) -> int:
     The last word may grow, and what follows an opening sign may become a marker, which is then disarmed.
     """
     words = words.lstrip()
-    opening = (index for index, char in enumerate(words) if set("<[") & set(unicodedata.normalize("NFKC", char)))
-    held = words[: next(opening, len(words))]
+    held = words[: first_sign(words)]
     blanks = (index for index in range(len(held) - 1, -1, -1) if held[index].isspace())
     return len(held[: next(blanks, 0)].rstrip())
 
 
-def _is_due(run: _Run, priority: Priority, *, is_new: bool) -> bool:
+def _is_due(run: _Run, wish: _Wish) -> bool:
     """Whether the same front is worth asking for again: it may be gone, or waits in a lower class."""
-    return is_new if run.task.done() else priority < run.request.priority
+    return wish.is_new if run.task.done() else wish.priority < run.request.priority
 
 
 def _is_same(run: _Run, request: PrefillRequest) -> bool:

@@ -30,12 +30,19 @@ def copied_json(value: object, place: str, *, max_chars: int, max_depth: int = M
 
 
 def _copy(value: Any, place: str, depth: int) -> JsonValue:
+    """Only what is not plain at a glance has its place spelled out, as there may be very many values."""
     if isinstance(value, dict | list) and not depth:
         raise RequestError(f"{place} is nested too deeply", hint="write it with fewer levels")
     if isinstance(value, dict):
-        return {_key(key, place): _copy(inner, f"{place}.{str(key)[:64]}", depth - 1) for key, inner in value.items()}
+        return {
+            _key(key, place): inner if _is_plain(inner) else _copy(inner, f"{place}.{str(key)[:64]}", depth - 1)
+            for key, inner in value.items()
+        }
     if isinstance(value, list):
-        return [_copy(inner, f"{place}[{index}]", depth - 1) for index, inner in enumerate(value)]
+        return [
+            inner if _is_plain(inner) else _copy(inner, f"{place}[{index}]", depth - 1)
+            for index, inner in enumerate(value)
+        ]
     if isinstance(value, float) and not math.isfinite(value):
         raise RequestError(f"{place} is {value!r}, which JSON cannot hold", hint="send a finite number")
     if isinstance(value, int) and value not in _INTEGERS:
@@ -45,6 +52,11 @@ def _copy(value: Any, place: str, depth: int) -> JsonValue:
     raise RequestError(
         f"{place} is a {type(value).__name__}, not a JSON value", hint="use null, true, numbers, text, lists and maps"
     )
+
+
+def _is_plain(value: Any) -> bool:
+    kind = type(value)
+    return kind is str or value is None or kind is bool or (kind is int and value in _INTEGERS)
 
 
 def _key(key: object, place: str) -> str:

@@ -45,9 +45,12 @@ class Recall:
         return dataclasses.replace(found, matches=tuple(self._told(found.matches, view)))
 
     def _scan(self, words: str, view: View, past: Past) -> Scan:
+        """Only what is read has its names written out: a long conversation would cost as much as it is long."""
+        texts = (*spoken(past.messages), words)
+        unread = max(0, len(texts) - max(1, self.book.deepest))
         return Scan(
             viewer=view.viewer,
-            messages=tuple(self.aliases.expanded(text) for text in (*spoken(past.messages), words)),
+            messages=(*texts[:unread], *map(self.aliases.expanded, texts[unread:])),
             timers=past.timers,
             chance=f"{self.chance}/{view.viewer.npc_id}/{view.player}",
             earlier=past.earlier,

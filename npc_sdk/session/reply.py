@@ -41,7 +41,6 @@ class Reply:
     """Driven by one consumer; cancel and what the desk is told may come between its steps, from the same loop."""
 
     def __init__(self, scene: Scene, ask: Ask, call_ids: Iterator[str]) -> None:
-        self.ask = ask
         self._gate = Gate(scene, ask.tool_choice)
         self.desk = CallDesk(self._gate, call_ids, scene.settings)
         self._scene = scene
@@ -50,8 +49,13 @@ class Reply:
         self._cutter = SentenceCutter()
         self._sentence_count = 0
         self._is_limited = False
-        self._sight: asyncio.Task[tuple[ImagePart, ...]] | None = None
+        self._sight: asyncio.Task[tuple[ImagePart, ...] | NpcError] | None = None
         self.timers: Timers = NO_TIMERS  # of the lore, once the reply has its prompt
+
+    @property
+    def ask(self) -> Ask:
+        """What was said; its pictures are as they came, then small, and gone with the reply's end."""
+        return self._runs.ask
 
     @property
     def text(self) -> str:
@@ -90,6 +94,8 @@ class Reply:
             log.exception("reply %s crashed", self.ask.request_id)
             failure = _crash(exc)
         finally:
+            self._show(())
+            EYE.room.leave(self)
             self.desk.abandon("the reply ended")
         for case in self.desk.untold():
             yield self._tell(case)
@@ -98,22 +104,36 @@ class Reply:
     async def _look(self) -> None:
         """Brings the player's pictures into the one form that engines take, unless cancelled meanwhile.
 
-        Mutates: ask. Raises: RequestError, Overloaded, ReplyTimeout.
+        Mutates: ask, which has the small ones then. Raises: RequestError, Overloaded, ReplyTimeout.
         """
-        words, info = self.ask.words, self._scene.engine.info
-        session_id = self.ask.run_id.removesuffix(f"/{self.ask.request_id}")
-        look = EYE.look(words.images, max_px=info.image_px, asker=session_id)
-        sight = self._sight = asyncio.ensure_future(look)
+        sight = self._sight = asyncio.ensure_future(self._seen(self.ask.words.images))
         try:
             await asyncio.wait([sight], timeout=max(0.0, self._runs.deadline_s - now_s()))
         finally:
             is_late = sight.cancel()
-        fault = None if is_late or sight.cancelled() else sight.exception()
         if self._runs.is_cancelled:
             return
-        if is_late or fault is not None:
-            raise fault or self._runs.overdue()
-        self.ask = dataclasses.replace(self.ask, words=dataclasses.replace(words, images=sight.result()))
+        seen = self._runs.overdue() if is_late or sight.cancelled() else sight.result()
+        if isinstance(seen, NpcError):
+            raise seen
+        self._show(seen)
+
+    async def _seen(self, images: tuple[ImagePart, ...]) -> tuple[ImagePart, ...] | NpcError:
+        """The pictures as engines take them, or what is wrong with them.
+
+        A fault's frames would hold the pictures, and each other, until garbage is collected: the fault goes without.
+        """
+        session_id = self.ask.run_id.removesuffix(f"/{self.ask.request_id}")
+        max_px = self._scene.engine.info.image_px
+        try:
+            return await EYE.look(images, max_px=max_px, asker=session_id, holder=self)
+        except NpcError as exc:
+            return _without_frames(exc)
+
+    def _show(self, images: tuple[ImagePart, ...]) -> None:
+        """Mutates: ask, whose pictures are these from now on."""
+        words = dataclasses.replace(self.ask.words, images=images)
+        self._runs.ask = dataclasses.replace(self.ask, words=words)
 
     def _answer(self, past: Past) -> AsyncGenerator[Event, None]:
         schema: Mapping[str, Any] | None = self.ask.json_schema
@@ -266,6 +286,15 @@ def _begun(draft: Draft, trace: Trace) -> Timers:
     told = {part.name for part in trace.parts if part.is_in and part.kind in ("lore", "constant")}
     entries = [match.entry for match in draft.source.matches if match.entry.entry_id in told]
     return started(draft.timers, entries, draft.length)
+
+
+def _without_frames(fault: NpcError) -> NpcError:
+    """Mutates: the fault and what it came of."""
+    one: BaseException | None = fault
+    while one is not None:
+        one.__traceback__ = None
+        one = one.__cause__ or one.__context__
+    return fault
 
 
 def _crash(exc: Exception) -> EngineCrashed:

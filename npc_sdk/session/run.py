@@ -47,13 +47,16 @@ class RunCancelled(Exception):
 
 
 class Runs:
-    """Driven by one consumer; cancel may come between its steps, from the same loop. Begins with begin."""
+    """Driven by one consumer; cancel may come between its steps, from the same loop. Begins with begin.
+
+    ask is kept here alone: what is taken out of it, such as pictures, is held no longer.
+    """
 
     def __init__(self, scene: Scene, ask: Ask) -> None:
+        self.ask = ask
         self.is_cancelled = False
         self.deadline_s = 0.0
         self._scene = scene
-        self._ask = ask
         self._count = 0
         self._ended: list[Generated] = []
         self._open_id: str | None = None
@@ -64,7 +67,7 @@ class Runs:
     def begin(self) -> None:
         """Starts the clock."""
         self._started_s = now_s()
-        self.deadline_s = self._started_s + self._ask.timeout_s
+        self.deadline_s = self._started_s + self.ask.timeout_s
 
     def cancel(self) -> None:
         """Ends the run that is open, and lets none follow."""
@@ -103,7 +106,7 @@ class Runs:
 
     def overdue(self) -> ReplyTimeout:
         """The error of a reply that took too long."""
-        took = self._ask.timeout_s
+        took = self.ask.timeout_s
         return ReplyTimeout(f"the reply took longer than {took:g} s", hint="ask again, or give it longer")
 
     @property
@@ -136,12 +139,12 @@ class Runs:
         start_by_s = self._start_by_s()
         number, self._count = self._count, self._count + 1
         return GenerateRequest(
-            request_id=f"{self._ask.run_id}/{number}",
+            request_id=f"{self.ask.run_id}/{number}",
             segments=prompt.segments,
             messages=prompt.messages,
             tools=prompt.tools if has_tools else (),
-            sampling=self._ask.sampling,
-            priority=self._ask.priority,
+            sampling=self.ask.sampling,
+            priority=self.ask.priority,
             deadline_s=left_s,
             start_by_s=start_by_s,
             bulk_segments=prompt.bulk_segments,
@@ -151,11 +154,11 @@ class Runs:
 
     def _start_by_s(self) -> float | None:
         """What is left until the first word must come; None once it has. Raises: DeadlineMissed."""
-        if self._ask.start_by_s is None or self._count:
+        if self.ask.start_by_s is None or self._count:
             return None
-        left_s = self._started_s + self._ask.start_by_s - now_s()
+        left_s = self._started_s + self.ask.start_by_s - now_s()
         if left_s <= 0:
-            message = f"no first word within {self._ask.start_by_s:g} s"
+            message = f"no first word within {self.ask.start_by_s:g} s"
             raise DeadlineMissed(message, hint="too late to be said; nothing was")
         return left_s
 

@@ -20,8 +20,9 @@ from npc_sdk.persona.schema import Persona, WorldFile
 from npc_sdk.persona.secret import open_secrets
 from npc_sdk.persona.situation import render_situation
 from npc_sdk.persona.temper import temper_lines
-from npc_sdk.prompt.compile import CompiledPrompt, Counter, PromptSource, compile_prompt
+from npc_sdk.prompt.compile import CompiledPrompt, PromptSource, compile_prompt
 from npc_sdk.prompt.formats.interface import ChatFormat
+from npc_sdk.prompt.history import Counter
 from npc_sdk.prompt.trace import Part
 from npc_sdk.requests import Sampling, Segment
 from npc_sdk.session.bark import Barks

@@ -26,8 +26,8 @@ from npc_sdk.session.reply import Reply
 from npc_sdk.session.run import Ask
 from npc_sdk.session.scene import Scene
 from npc_sdk.session.structured import schema_fault
+from npc_sdk.session.words import words_fault
 
-MAX_WORDS_CHARS = 8000
 MAX_EXCHANGES = 128  # more than any window of these models holds
 TRIM_EXCHANGES = 32  # dropped together, so that the prompt's prefix moves seldom
 
@@ -108,9 +108,10 @@ class Session:
     def typing(self, text: str) -> None:
         """The player's words so far, typed or recognised: computes what of the prompt they settle. Returns at once.
 
-        Each call takes the place of the one before; empty text forgets it. Words that never come cost idle time only.
+        Each call takes the place of the one before; text that could not be said forgets it, such as none. Words that
+        never come cost idle time only.
         """
-        had_typed, self._typed = self._typed, text if text.strip() else ""
+        had_typed, self._typed = self._typed, "" if words_fault(text) else text
         if self._typed:
             self._expect(Priority.NEARBY)
         elif had_typed:
@@ -218,7 +219,7 @@ class Session:
             return RequestError(f"start_by_s is {ask.start_by_s!r}", hint="give more than 0 seconds")
         if ask.words.images and not self._scene.engine.info.has_vision:
             return Unsupported(f"the model {self._scene.engine.info.name!r} cannot see", hint="send words only")
-        return _words_fault(ask.words.text) or self._form_fault(ask)
+        return words_fault(ask.words.text) or self._form_fault(ask)
 
     def _form_fault(self, ask: Ask) -> NpcError | None:
         """Why an answer of this form cannot be given."""
@@ -227,18 +228,3 @@ class Session:
         if ask.tool_choice not in ("auto", "none"):
             return RequestError(f"tool_choice is {ask.tool_choice!r} beside a json_schema", hint="ask for one of both")
         return schema_fault(ask.json_schema)
-
-
-def _words_fault(text: str) -> NpcError | None:
-    if not text.strip():
-        return RequestError("the player said nothing", hint="send at least one word")
-    if len(text) > MAX_WORDS_CHARS:
-        return RequestError(
-            f"the player's words are {len(text)} characters long, at most {MAX_WORDS_CHARS} are taken",
-            hint="send less at once",
-        )
-    try:
-        text.encode()
-    except UnicodeEncodeError as exc:
-        return RequestError(f"the player's words hold half a character at {exc.start}", hint="send valid Unicode")
-    return None

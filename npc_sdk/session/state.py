@@ -18,7 +18,13 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
 def checked_state(values: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """A copy of the values. Raises: RequestError naming the variable that cannot be used."""
+    """A copy of the values. Raises: RequestError naming the variable that cannot be used, or where they are too many.
+
+    They are counted first: to look into each costs more than to send it.
+    """
+    set_anew = sum(value is not None for value in values.values())
+    if set_anew > MAX_VARIABLES:
+        raise _too_many(set_anew)
     for name in values:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise RequestError(f"{name!r} is no name for a variable", hint="letters, digits and _, a letter first")
@@ -38,10 +44,7 @@ class GameState:
         after = {**before, **checked_state(values)}
         merged: dict[str, JsonValue] = {name: value for name, value in after.items() if value is not None}
         if len(merged) > MAX_VARIABLES:
-            raise RequestError(
-                f"{len(merged)} variables are too many, at most {MAX_VARIABLES} are kept",
-                hint="set the ones no longer needed to null",
-            )
+            raise _too_many(len(merged))
         if npc_id is None:
             self._world = merged
         else:
@@ -50,3 +53,10 @@ class GameState:
     def seen_by(self, npc_id: str) -> dict[str, JsonValue]:
         """The variables in one NPC's prompts."""
         return {**self._world, **self._own.get(npc_id, {})}
+
+
+def _too_many(count: int) -> RequestError:
+    return RequestError(
+        f"{count} variables are too many, at most {MAX_VARIABLES} are kept",
+        hint="set the ones no longer needed to null",
+    )

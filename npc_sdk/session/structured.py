@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from npc_sdk.errors import EngineError, NpcError, RequestError
 from npc_sdk.events import Event, Structured
 from npc_sdk.messages import JsonValue
-from npc_sdk.persona.json_schema import schemas_in
+from npc_sdk.persona.json_schema import holds_more, schemas_in
 from npc_sdk.persona.parameter import FROM, schema_faults
 from npc_sdk.requests import Constraint
 from npc_sdk.session.json_value import copied_json
@@ -25,6 +25,7 @@ from npc_sdk.session.past import Past
 from npc_sdk.session.run import Ask, Runs
 from npc_sdk.session.scene import Scene
 
+MAX_SCHEMAS = 64  # in one: each is held against the schema of schemas, on the loop, and later against what was written
 MAX_VALUE_CHARS = 16_384  # more than any reply's tokens make
 _MAX_DEPTH = 24
 _MAX_REASON_CHARS = 300
@@ -78,6 +79,9 @@ def schema_fault(schema: object) -> NpcError | None:
     except RequestError as exc:
         return exc
     assert isinstance(copied, dict), "a map stays one"
+    if holds_more(copied, MAX_SCHEMAS):
+        few = "ask for less in one value, or list what is allowed with 'enum'"
+        return RequestError(f"json_schema: more than {MAX_SCHEMAS} schemas stand in one", hint=few)
     if any(FROM in part for _, part in schemas_in(copied)):
         return RequestError(f"json_schema: {FROM!r} is of no meaning here", hint="only a tool's arguments have it")
     fault = next(schema_faults(copied), None)

@@ -1,7 +1,7 @@
 """Pictures decoded off the loop: one at a time, so that their memory is that of one, and few may wait.
 
-Those who ask take turns, a picture each. Knows no session. One for the process, EYE, since its limits are the
-process's. Called by session/reply.py.
+Those who ask take turns, a picture each, and all that they hold has one bound. Knows no session. One for the process,
+EYE, since its limits are the process's. Called by session/reply.py.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import TypeVar
 
 from npc_sdk.errors import Overloaded, RequestError
 from npc_sdk.messages import ImagePart
-from npc_sdk.vision.picture import Picture
+from npc_sdk.vision.picture import Picture, part_bytes
+from npc_sdk.vision.room import Room
 from npc_sdk.vision.turns import Turns
 
 MAX_WAITING = 64
 MAX_PICTURES = 16  # with one say; the bridge takes fewer
+MAX_BYTES = 256 * 2**20  # of all replies
 TURN_TIMEOUT_S = 30.0
 TIMEOUT_S = 10.0
 USUAL_PX = 1_024  # where a model does not say what it needs
@@ -40,36 +42,54 @@ class Eye:
     """Safe to use from any loop. Units: turn_timeout_s until a picture's turn comes, timeout_s from then on."""
 
     def __init__(
-        self, *, max_waiting: int = MAX_WAITING, turn_timeout_s: float = TURN_TIMEOUT_S, timeout_s: float = TIMEOUT_S
+        self,
+        *,
+        max_waiting: int = MAX_WAITING,
+        max_bytes: int = MAX_BYTES,
+        turn_timeout_s: float = TURN_TIMEOUT_S,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
+        self.room = Room(max_bytes)
         self._max_waiting = max_waiting
         self._turn_timeout_s = turn_timeout_s
         self._timeout_s = timeout_s
         self._turns: Turns[_Waiting] = Turns(max_waiting)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="npc-eye")
 
-    async def look(self, parts: Sequence[ImagePart], *, max_px: int, asker: str) -> tuple[ImagePart, ...]:
+    async def look(
+        self, parts: Sequence[ImagePart], *, max_px: int, asker: str, holder: object
+    ) -> tuple[ImagePart, ...]:
         """The pictures as raw RGB, their longer side at most max_px, or USUAL_PX where that is 0.
 
         Where several wait, each asker has one picture decoded in turn. Cancelled, it returns at once and its place is
-        free; a picture that is being decoded is finished and thrown away.
-        Raises: RequestError that names the picture, Overloaded.
+        free; a picture that is being decoded is finished and thrown away. The holder has room for the pictures as they
+        came and as they will be until the look ends, and from then on for what it was given, until it leaves the room.
+        Raises: RequestError that names the picture, Overloaded. The holder has no room then.
         """
         if len(parts) > MAX_PICTURES:
             raise RequestError(f"images: {len(parts)} pictures at once", hint=f"send at most {MAX_PICTURES}")
-        seen = []
-        for index, part in enumerate(parts):
-            try:
-                seen.append((await self._decode(_Waiting(part, max_px or USUAL_PX), asker)).part())
-            except RequestError as exc:
-                raise RequestError(f"images[{index}]: {exc.message}", hint=exc.hint) from exc
-        return tuple(seen)
+        max_px = max_px or USUAL_PX
+        self.room.take(holder, _bytes_of(parts) + len(parts) * part_bytes(max_px, max_px))
+        try:
+            seen = tuple([await self._seen(index, part, max_px, asker) for index, part in enumerate(parts)])
+        except BaseException:
+            self.room.leave(holder)
+            raise
+        self.room.take(holder, _bytes_of(seen))  # never more than before
+        return seen
 
     def close(self) -> None:
         """Lets the thread end. Who still waits is cancelled."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         while (waiting := self._turns.take()) is not None:
             waiting.begun.cancel()
+
+    async def _seen(self, index: int, part: ImagePart, max_px: int, asker: str) -> ImagePart:
+        """Raises: RequestError that names the picture, Overloaded."""
+        try:
+            return (await self._decode(_Waiting(part, max_px), asker)).part()
+        except RequestError as exc:
+            raise RequestError(f"images[{index}]: {exc.message}", hint=exc.hint) from exc
 
     async def _decode(self, waiting: _Waiting, asker: str) -> Picture:
         """Raises: RequestError, Overloaded."""
@@ -106,6 +126,10 @@ async def _within(timeout_s: float, work: Future[T], late: Overloaded) -> T:
             return await asyncio.wrap_future(work)
     except TimeoutError:
         raise late from None
+
+
+def _bytes_of(parts: Sequence[ImagePart]) -> int:
+    return sum(len(part.data) for part in parts)
 
 
 def _decoded(part: ImagePart, max_px: int) -> Picture:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+
+import pytest
 
 from game_bridge import zmtp
 from game_bridge.gate import Gate
@@ -12,6 +15,16 @@ from game_bridge.settings import BridgeSettings
 from game_bridge.told import Limits
 from game_bridge.transport import SendOutcome
 
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 SLOW_BEAT = Limits(heartbeat_s=60.0, idle_s=180.0)
 DEALER = b"\x0bSocket-Type\x00\x00\x00\x06DEALER"
 TOKEN = "s3cret"

@@ -26,12 +26,19 @@ from npc_sdk.errors import (
     Unsupported,
 )
 from npc_sdk.events import Timings
+from npc_sdk.session import ahead
 from npc_sdk.world import World
 
 from .asking import eventually, open_session
 from .conftest import PATIENCE_S, RawClient, quick_settings
 from .fakes import FakeWorld
 from .test_link import Puppet
+
+
+@pytest.fixture(autouse=True)
+def unrested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every guess at once, however slow the machine is."""
+    monkeypatch.setattr(ahead, "RESTS", 0)
 
 
 @pytest.fixture

@@ -143,6 +143,23 @@ def test_the_file_is_its_owners_alone_and_found_by_its_port(tmp_path: Path) -> N
     assert not file.exists()
 
 
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("tcp://localhost:4711", "4711"),
+        ("tcp://127.0.0.2:4711", "4711@127.0.0.2"),
+        ("tcp://[::1]:4711", "4711@--1"),
+        ("tcp://[0:0:0:0:0:0:0:1]:4711", "4711@--1"),
+    ],
+)
+def test_servers_at_other_hosts_of_this_machine_have_files_of_their_own(address: str, name: str) -> None:
+    file = token_file(address)
+    assert file is not None
+    assert file.name == f"{name}.token"
+    write_token(file, "s3cret")
+    assert find_credential(address, None, None) == "s3cret"
+
+
 @pytest.mark.parametrize("address", ["ipc:///tmp/npc", "nonsense", "tcp://127.0.0.1:*", "tcp://127.0.0.1"])
 def test_an_address_without_a_port_has_no_file(address: str) -> None:
     assert token_file(address) is None

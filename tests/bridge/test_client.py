@@ -11,8 +11,10 @@ import pytest
 
 from game_bridge import link
 from game_bridge.client import AsyncNpcClient, NpcClient, Refuse
+from game_bridge.link_thread import LinkThread
 from game_bridge.server import BridgeServer
 from npc_sdk.errors import (
+    BridgeError,
     ConnectionLost,
     DuplicateRequest,
     EngineCrashed,
@@ -290,3 +292,60 @@ async def test_blocking_client_serves_many_threads_and_leaves_none_behind(server
 
     assert len(set(await asyncio.to_thread(scene))) == 4
     assert not [thread for thread in threading.enumerate() if thread.name == "npc-client"]
+
+
+def ends_as_lost(ask: Callable[[], object]) -> bool:
+    """Whether it ends at all, on a thread that may be left behind, and as it must."""
+    told: list[BaseException | None] = []
+
+    def work() -> None:
+        try:
+            ask()
+        except BaseException as exc:
+            told.append(exc)
+
+    asker = threading.Thread(target=work, daemon=True)
+    asker.start()
+    asker.join(PATIENCE_S)
+    return [type(one) for one in told] == [ConnectionLost]
+
+
+@pytest.mark.parametrize("is_over", [False, True], ids=["before the thread ends", "after it"])
+def test_who_asks_while_the_client_closes_is_refused(is_over: bool) -> None:
+    thread = LinkThread("tcp://127.0.0.1:1", 1.0)
+    join = thread._thread.join
+    seen: list[bool] = []
+
+    def ask_in_between() -> None:
+        if is_over:
+            join()
+        seen.append(ends_as_lost(lambda: thread.call(len, "")))
+        join()
+
+    thread._thread.join = ask_in_between  # type: ignore[assignment,method-assign]
+    thread.close()
+    thread.close()
+    assert seen == [True]
+
+
+def test_who_waits_for_what_nobody_ends_is_told_of_the_close() -> None:
+    thread = LinkThread("tcp://127.0.0.1:1", 1.0)
+    begun = threading.Event()
+
+    async def work() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ends_as_lost, lambda: thread.run(work()))
+        assert begun.wait(PATIENCE_S)
+        thread.close()
+        assert waiting.result()
+
+
+def test_the_clients_own_thread_does_not_wait_for_itself() -> None:
+    thread = LinkThread("tcp://127.0.0.1:1", 1.0)
+    for ask in (lambda: thread.call(len, ""), thread.close):
+        with pytest.raises(BridgeError, match="own thread"):
+            thread.call(ask)
+    thread.close()

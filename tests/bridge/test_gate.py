@@ -13,7 +13,7 @@ import pytest
 import zmq
 import zmq.asyncio
 
-from game_bridge import admission, zmtp
+from game_bridge import admission, endpoint, zmtp
 from game_bridge import gate as gate_module
 from game_bridge.credential import ServerCurve
 from game_bridge.gate import Gate
@@ -26,7 +26,7 @@ from npc_sdk.errors import ConnectionLost, SettingsError
 
 from .asking import eventually
 from .conftest import PATIENCE_S
-from .gate_peer import SLOW_BEAT, TOKEN, BarePeer, gate_settings, open_hall
+from .gate_peer import SLOW_BEAT, TOKEN, BarePeer, gate_settings, needs_ipv6, open_hall
 
 
 async def echo(address: str, *messages: list[bytes], **options: Any) -> list[list[bytes]]:
@@ -42,14 +42,6 @@ async def echo(address: str, *messages: list[bytes], **options: Any) -> list[lis
             return [await dealer.recv_multipart() for _ in messages]
 
 
-def has_ipv6() -> bool:
-    try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6):
-            return True
-    except OSError:
-        return False
-
-
 @pytest.fixture
 def near(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder by a short name: that of a Unix socket has some hundred bytes at most, wherever /tmp is."""
@@ -57,7 +49,7 @@ def near(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path()
 
 
-needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+resolve, _ELSEWHERE = socket.getaddrinfo, {"localhost": "127.0.0.2"}
 MESSAGES = [[b"a"], [b"b" * 255, b"", b"c" * 256], [b"d" * 6_000_000, b"e"]]
 
 
@@ -162,6 +154,21 @@ async def test_the_token_counts_only_with_its_name() -> None:
 async def test_a_port_that_is_none_is_told(place: str) -> None:
     with pytest.raises(SettingsError, match="cannot listen"):
         await Gate(gate_settings(address=f"tcp://{place}"), print, print).start()
+
+
+async def test_localhost_is_this_machine_whoever_answers_for_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *given, **more: resolve(_ELSEWHERE.get(host, host), *given, **more)
+    )
+    async with open_hall(gate_settings(address="tcp://localhost:*")) as hall:
+        assert hall.gate.address.startswith("tcp://127.0.0.1:")
+
+
+def test_where_the_system_can_a_port_is_taken_for_one_program_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "_ALONE", socket.SO_KEEPALIVE)  # any option that this system has
+    with endpoint.bind("tcp://127.0.0.1:*").socket as bound:
+        assert bound.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert not bound.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
 
 
 @pytest.mark.parametrize("host", ["localhost", pytest.param("[::1]", marks=needs_ipv6)])
@@ -320,6 +327,16 @@ async def test_what_was_taken_is_sent_before_the_gate_closes() -> None:
         await closing
         assert hall.gate.send(identity, [b"x"]) == "gone"
         assert hall.gone == []
+
+
+async def test_who_was_accepted_just_before_the_gate_closed_is_not_awaited() -> None:
+    async with open_hall() as hall:
+        late = hall.gate._new_line()
+        await hall.gate.close()
+        await asyncio.get_running_loop().create_connection(lambda: late, sock=(ends := socket.socketpair())[0])
+        assert late._transport.is_closing()
+        assert hall.gate._expiry is None
+        ends[1].close()
 
 
 def test_a_gate_leaves_room_for_files() -> None:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from game_bridge import gate as gate_module
-from game_bridge import gate_line, zmtp
+from game_bridge import gate_line, gate_turn, zmtp
 from game_bridge.gate import Gate
 
 from .asking import eventually
@@ -76,8 +75,8 @@ async def test_many_megabytes_that_nobody_needs_any_more_go_a_few_at_a_time() ->
             feed(b"x" * 50_000)
         fake.on_end(None)
         left = []
-        while hall.gate._left_parts:
-            left.append(sum(map(len, hall.gate._left_parts)))
+        while hall.gate._leftovers._parts:
+            left.append(sum(map(len, hall.gate._leftovers._parts)))
             await asyncio.sleep(0)
         assert left[0] == 2_000_000
         steps = [before - after for before, after in zip(left, [*left[1:], 0], strict=True)]
@@ -96,7 +95,7 @@ async def test_all_of_one_turn_is_one_write() -> None:
 
 async def test_a_stream_is_gathered_and_an_answer_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate_line, "GATHER_S", 5.0)  # a moment that is not over while the test still posts
-    monkeypatch.setattr(gate_module, "GATHER_S", 0.2)
+    monkeypatch.setattr(gate_turn, "GATHER_S", 0.2)
     async with open_hall() as hall:
         feed, fake = line_of(hall.gate)
         (line,) = hall.gate._lines.values()

@@ -5,22 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
-from vision.pictures import CORNERS, corner_pixels, corners, is_near, part, png, png_chunk, png_head, raw
+from vision.pictures import CORNERS, Watched, corner_pixels, corners, is_near, part, png, png_chunk, png_head, raw
 
 from game_bridge import message as wire
+from game_bridge.reply import Order, Reply
 from game_bridge.server import BridgeServer
 from npc_sdk.engine.scripted import ScriptedEngine
+from npc_sdk.events import Event, ReplyFinished, TextDelta
 from npc_sdk.lore.content import WorldContent
 from npc_sdk.messages import ImagePart
 from npc_sdk.persona.schema import Persona, Voice, WorldFile
+from npc_sdk.requests import Priority
 from npc_sdk.vision.decode import decode
 from npc_sdk.vision.eye import EYE
+from npc_sdk.vision.room import Room
 from npc_sdk.world import World
 
-from .conftest import RawClient, quick_settings
+from .asking import eventually
+from .conftest import PATIENCE_S, RawClient, quick_settings
+from .fakes import FakeSession
 
 IMAGE_PX = 448
 BIG = corners(1_920, 1_080)
@@ -136,7 +143,7 @@ async def test_a_say_is_cancelled_while_its_picture_is_decoded(
 ) -> None:
     begun = asyncio.Event()
 
-    async def never_ready(*_: object, max_px: int, asker: str) -> tuple[ImagePart, ...]:
+    async def never_ready(*_: object, max_px: int, asker: str, **__: object) -> tuple[ImagePart, ...]:
         begun.set()
         assert max_px == IMAGE_PX
         assert asker == session_id
@@ -170,3 +177,34 @@ async def test_a_say_whose_picture_takes_too_long_times_out(
     assert isinstance(end, wire.Failed)
     assert end.code == "timeout"
     assert not engine.requests
+
+
+async def test_pictures_of_all_replies_have_one_bound(client: RawClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EYE, "room", room := Room(1_000_000))
+    room.take(other := object(), 999_999)
+    end = await show(client, part("PNG"))
+    assert isinstance(end, wire.Failed)
+    assert (end.code, end.retryable) == ("overloaded", True)
+    room.leave(other)
+    assert isinstance(await show(client, part("PNG"), request_id="q-2"), wire.Finished)
+    assert room.held_bytes == 0
+
+
+class Blind(FakeSession):
+    """Lets go of what it is shown at once."""
+
+    def say(self, text: str, **given: Any) -> AsyncIterator[Event]:
+        return self._act(text, given["request_id"], asyncio.Event())
+
+
+async def test_pictures_are_the_sessions_alone_once_it_was_asked() -> None:
+    told: list[Event] = []
+    watched = Watched(part("PNG").data)
+    order = Order("q", "slow", (watched.take(),), Priority.PLAYER, PATIENCE_S)
+    reply = Reply(Blind("s", "mara", ""), order, told.append, grace_s=PATIENCE_S)
+    del order
+    await eventually(lambda: bool(told))
+    assert not reply.is_ended
+    assert watched.is_gone
+    reply.abort(None)
+    assert [type(event) for event in told] == [TextDelta, ReplyFinished]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import zmq
@@ -12,9 +12,19 @@ import zmq.asyncio
 from game_bridge import message as wire
 from game_bridge import protocol
 from game_bridge.client import AsyncNpcClient, AsyncReply
-from game_bridge.core import Answered, ClientCore
-from npc_sdk.errors import ConnectionLost, NpcError, Overloaded, ProtocolError, UnknownRequest, VersionMismatch
+from game_bridge.core import Answered, ClientCore, Outgoing
+from game_bridge.link import Link
+from npc_sdk.errors import (
+    BridgeError,
+    ConnectionLost,
+    NpcError,
+    Overloaded,
+    ProtocolError,
+    UnknownRequest,
+    VersionMismatch,
+)
 from npc_sdk.events import Event, ReplyFailed, ReplyFinished, TextDelta
+from tests.own_time import OwnTimeLoop, in_own_time
 
 from .asking import eventually
 from .conftest import PATIENCE_S
@@ -83,7 +93,7 @@ async def read_all(reply: AsyncReply) -> list[Event]:
 
 async def fall_silent(puppet: Puppet, client: AsyncNpcClient) -> None:
     puppet.task.cancel()
-    client._link._heard_s -= 2 * LIMITS.idle_s
+    client._link._silent_beats = round(LIMITS.idle_s / LIMITS.heartbeat_s)
 
 
 async def vanish(puppet: Puppet, _client: AsyncNpcClient) -> None:
@@ -202,3 +212,148 @@ def test_an_error_for_a_say_ends_its_reply() -> None:
     (event,) = core.receive(protocol.encode(protocol.error_message(Overloaded("full"), ref)))
     assert isinstance(event, ReplyFailed)
     assert isinstance(event.error, Overloaded)
+
+
+def resuming_core() -> ClientCore:
+    core = ClientCore()
+    fields = {"capabilities": (), "limits": wire.Limits(), "npcs": (), "resume": "k" * 24, "resume_s": 10.0}
+    core.hello("test", ("resume",))
+    core.receive(protocol.encode(wire.Welcome(ref=1, protocol=1, server="puppet", **fields)))  # type: ignore[arg-type]
+    return core
+
+
+@pytest.mark.parametrize(
+    ("message", "fields", "sent"),
+    [
+        (wire.Talk, {"npc_id": "mara"}, wire.Ping),
+        (wire.Happen, {"event": "insulted", "npc_id": "mara"}, wire.Ping),
+        (wire.Leave, {"session_id": "s"}, wire.Leave),
+    ],
+    ids=["talk", "happen", "leave"],
+)
+def test_what_nobody_waits_for_is_not_said_again_unless_it_ends_something(
+    message: type[wire.Asked], fields: dict[str, object], sent: type[wire.Asked]
+) -> None:
+    core = resuming_core()
+    asked = [core.ask(wire.Ping), core.ask(message, **fields), core.ask(wire.Ping)]
+    for outgoing in asked:
+        core.note(outgoing.frames)
+    core.give_up(asked[1], message)
+    missed = core.missed()
+    assert missed is not None
+    assert [type(protocol.decode_client(frames)) for frames in missed] == [wire.Ping, sent, wire.Ping]
+    assert core.receive(protocol.encode(wire.Pong(ref=asked[1].ref))) == []
+
+
+def test_a_session_that_nobody_waits_for_any_more_is_left() -> None:
+    core = resuming_core()
+    asked = core.ask(wire.Talk, npc_id="mara")
+    core.give_up(asked, wire.Talk)
+    (left,) = core.receive(protocol.encode(wire.Talking(ref=asked.ref, session_id="s", npc_id="mara", greeting="")))
+    assert isinstance(left, Outgoing)
+    message = protocol.decode_client(left.frames)
+    assert isinstance(message, wire.Leave)
+    assert message.session_id == "s"
+
+
+@pytest.mark.parametrize("is_answered", [True, False], ids=["the answer is there", "no answer yet"])
+async def test_a_talk_that_the_game_stops_waiting_for_leaves_no_session(puppet: Puppet, is_answered: bool) -> None:
+    client = await AsyncNpcClient.connect(puppet.address, timeout_s=PATIENCE_S)
+    talking = asyncio.create_task(client.talk("mara"))
+    await asyncio.sleep(0)
+    (future,) = client._link._waiting.values()
+    if is_answered:
+        future.add_done_callback(lambda _: talking.cancel())
+    else:
+        talking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await talking
+    await eventually(lambda: any(isinstance(message, wire.Leave) for message in puppet.heard))
+    await client.close()
+
+
+class StillLine:
+    """A line whose server speaks when the test says so, and takes so many messages."""
+
+    def __init__(self, link: Link, room: int = 1_000) -> None:
+        self.is_open = True
+        self.lost: BridgeError | None = None
+        self.sent: list[Sequence[bytes]] = []
+        self.unread: list[wire.ServerMessage] = []
+        self._take = link._take
+        self._room = room
+        link._line = self  # type: ignore[assignment]
+
+    def send(self, frames: Sequence[bytes]) -> bool:
+        self.sent.append(frames)
+        return len(self.sent) <= self._room
+
+    def read_all(self) -> None:
+        while self.unread:
+            self._take(protocol.encode(self.unread.pop(0)))
+
+    def give_up(self, error: BridgeError) -> None:
+        self.lost, self.is_open = error, False
+
+
+def still_link(room: int = 1_000) -> tuple[Link, StillLine]:
+    link = Link("tcp://127.0.0.1:1", 5.0)
+    link.core = resuming_core()
+    return link, StillLine(link, room)
+
+
+def stand_still() -> None:
+    """A level loads: an hour has passed before anything else of this loop runs."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, OwnTimeLoop)
+    loop._own.skipped_s += 3_600.0
+
+
+@in_own_time
+async def test_a_game_that_stood_still_keeps_its_line() -> None:
+    link, line = still_link()
+    beating = asyncio.create_task(link._beat())
+    for _ in range(10):
+        await asyncio.sleep(0.5)
+        line.unread.append(wire.Pong())
+        stand_still()
+    assert line.lost is None
+    await asyncio.sleep(100.0)
+    assert str(line.lost).startswith("tcp://127.0.0.1:1 was silent for 6.0 s")
+    beating.cancel()
+
+
+@in_own_time
+async def test_an_answer_that_came_while_the_game_stood_still_is_in_time() -> None:
+    link, line = still_link()
+    asking = asyncio.create_task(link.ask(wire.Pong, wire.Ping))
+    await asyncio.sleep(1.0)
+    (ref,) = link._waiting
+    line.unread.append(wire.Pong(ref=ref))
+    stand_still()
+    assert (await asking).ref == ref
+
+
+def test_a_message_that_the_line_did_not_take_breaks_it_and_is_kept() -> None:
+    link, line = still_link(room=2)
+    for _ in range(5):
+        link.send(link.core.tell(wire.Ping))
+    assert len(line.sent) == 3
+    assert isinstance(line.lost, ConnectionLost)
+    assert link.core.lost is None
+    assert len(link.core.missed() or ()) == 5
+
+
+def test_a_line_that_does_not_take_what_was_missed_is_not_the_one() -> None:
+    link, line = still_link(room=2)
+    line.is_open = False
+    for _ in range(5):
+        link.send(link.core.tell(wire.Ping))
+    with pytest.raises(ConnectionLost, match="takes no messages"):
+        link._catch_up(line)  # type: ignore[arg-type]
+    assert not line.is_open
+    assert len(line.sent) == 3
+    again = StillLine(link)
+    link._catch_up(again)  # type: ignore[arg-type]
+    assert again.is_open
+    assert len(again.sent) == 5

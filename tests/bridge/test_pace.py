@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from game_bridge.pace import Bucket
+from game_bridge import pace, zmtp
+from game_bridge.pace import BODY_BYTES, Bucket, weight
+
+from .gate_peer import open_hall
+from .test_gate_turn import line_of, run_turns
 
 
 def test_a_bucket_is_full_at_first_and_fills_with_time_up_to_its_size() -> None:
@@ -41,3 +45,17 @@ def test_a_wider_bucket_has_what_it_grew_by_and_no_more() -> None:
     bucket.fill(60.0)
     bucket.spend(4)
     assert bucket.rest_s > 0
+
+
+def test_a_body_weighs_by_its_length_and_what_is_short_weighs_nothing() -> None:
+    assert [weight(b"x" * length) for length in (0, 60, BODY_BYTES - 1, BODY_BYTES, 20_000)] == [0, 0, 0, 1, 39]
+
+
+async def test_a_heavy_body_has_its_sender_read_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "BODY_BYTES", 1)  # a rest of a minute and more, which no machine is too slow to see
+    async with open_hall() as hall:
+        feed, fake = line_of(hall.gate)
+        feed(b"".join(zmtp.encode_message([body]) for body in (b"a", b"b" * 100_000, b"c")))
+        await run_turns(20)
+        assert [frames[0][:1] for _, frames in hall.came] == [b"a", b"b"]
+        assert not fake.is_read

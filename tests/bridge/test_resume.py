@@ -34,6 +34,7 @@ class Proxy:
         self._flows.set()
         self.address = ""
         self.is_down = False
+        self.refused = 0
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._pass, "127.0.0.1", 0)
@@ -41,6 +42,7 @@ class Proxy:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.is_down:
+            self.refused += 1
             writer.close()
             return
         their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -230,6 +232,32 @@ async def test_a_call_is_answered_after_the_break(proxy: Proxy) -> None:
                 session.tool_result(event.call.call_id, "accepted", "the rope")
         assert isinstance(event, ReplyFinished)
         assert event.text == "the rope"
+
+
+async def test_a_proxy_without_its_server_is_waited_for(proxy: Proxy) -> None:
+    async with await AsyncNpcClient.connect(proxy.address) as client:
+        session = await client.talk("mara")
+        proxy.is_down = True
+        proxy.drop()
+        reply = session.say("Are you there?")
+        await eventually(lambda: proxy.refused > 6)
+        proxy.is_down = False
+        assert await reply.read() == "Are you there?"
+
+
+async def test_a_question_that_was_given_up_is_not_asked_after_the_break(proxy: Proxy, world: FakeWorld) -> None:
+    async with await AsyncNpcClient.connect(proxy.address) as client:
+        session = await client.talk("mara")
+        proxy.is_down = True
+        proxy.drop()
+        client._link._timeout_s = 0.1
+        with pytest.raises(ConnectionLost, match="did not answer talk"):
+            await client.talk("brom")
+        client._link._timeout_s = PATIENCE_S
+        proxy.is_down = False
+        assert await session.say("And now?").read() == "And now?"
+        assert [entry.npc_id for entry in await client.sessions()] == ["mara"]
+        assert len(world.all_sessions) == 1
 
 
 async def test_a_server_that_ended_is_not_waited_for(world: FakeWorld) -> None:

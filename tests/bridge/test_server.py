@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import msgpack
 import pytest
 
 from game_bridge import message as wire
 from game_bridge.server import BridgeServer
 from game_bridge.vectors import InvalidVector, load_invalid
+from npc_sdk.errors import EngineError
+from npc_sdk.events import Event, ReplyFailed, ReplyFinished, Timings, Usage
 
 from .asking import PICTURE, Ended, eventually, open_session, say
 from .conftest import STEADY, RawClient
-from .fakes import FakeWorld
+from .fakes import FakeSession, FakeWorld
 
 
 async def test_welcome_names_cast_limits_and_capabilities(raw: RawClient) -> None:
@@ -104,6 +108,71 @@ async def test_each_request_has_one_end(
     assert detail in (getattr(last, "code", None), getattr(last, "finish_reason", None))
     await raw.quiet()
     assert [request_id for request_id, _ in ended] == ["q"]
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        pytest.param(ReplyFinished("q", "hi", "stop", Usage(-1, 0, 1)), "protocol", id="usage"),
+        pytest.param(ReplyFinished("q", "hi", "stop", timings=Timings(total_s=-0.1)), "protocol", id="timings"),
+        pytest.param(ReplyFinished("q", "hi", None), "protocol", id="reason"),  # type: ignore[arg-type]
+        pytest.param(ReplyFinished("q", "hi", "stop", None), "engine", id="no usage"),  # type: ignore[arg-type]
+        pytest.param(ReplyFailed("q", EngineError("\ud800")), "protocol", id="half a character"),
+    ],
+)
+async def test_an_end_that_cannot_be_told_is_a_failure_and_frees_its_place(
+    raw: RawClient, server: BridgeServer, ended: Ended, monkeypatch: pytest.MonkeyPatch, end: Event, code: str
+) -> None:
+    async def act(*_: object) -> AsyncIterator[Event]:
+        yield end
+
+    monkeypatch.setattr(FakeSession, "_act", act)
+    session_id = await open_session(raw)
+    await raw.send(say(session_id, "hi"))
+    (last,) = await raw.until_end("q")
+    assert isinstance(last, wire.Failed)
+    assert last.code == code
+    assert [len(peer.replies) for peer in server._lobby] == [0]
+    assert [(request_id, type(event)) for request_id, event in ended] == [("q", ReplyFailed)]
+
+
+async def test_what_is_wrong_with_one_reply_keeps_no_other_from_its_end(
+    raw: RawClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancel(*_: object) -> None:
+        raise ZeroDivisionError("a bug in the world")
+
+    monkeypatch.setattr(FakeSession, "cancel", cancel)
+    await raw.hello()
+    for request_id in ("q1", "q2"):
+        await raw.send(say(await raw.talk(), "slow", request_id))
+        assert isinstance(await raw.next(), wire.Text)
+    await raw.send(wire.Bye(ref=5))
+    ends = [await raw.next(), await raw.next()]
+    assert [(type(end), getattr(end, "request_id", "")) for end in ends] == [
+        (wire.Finished, "q1"),
+        (wire.Finished, "q2"),
+    ]
+    assert await raw.next() == wire.Goodbye(ref=5, reason="bye")
+
+
+async def test_who_is_pushed_out_by_its_own_key_is_told_that_it_is_no_break(
+    raw: RawClient, server: BridgeServer
+) -> None:
+    hello = wire.Hello(ref=1, protocol=1, client="raw", wants=("resume",))
+    first = await raw.ask(hello)
+    assert isinstance(first, wire.Welcome)
+    other = RawClient(server.address)
+    resuming = hello.model_copy(update={"resume": first.resume, "heard": 0})
+    second = await other.ask(resuming)
+    assert isinstance(second, wire.Welcome)
+    assert second.resumed
+    assert await raw.next() == wire.Goodbye(reason="taken_over")
+    answer = await raw.ask(wire.Ping(ref=2))
+    assert isinstance(answer, wire.Error)
+    assert answer.code == "connection_lost"
+    assert isinstance(await other.ask(wire.Ping(ref=3)), wire.Pong)
+    other.close()
 
 
 async def test_a_say_that_is_refused_ends_under_its_own_id(raw: RawClient, ended: Ended) -> None:

@@ -24,25 +24,67 @@ def start(*arguments: str, environ: Mapping[str, str] = ENVIRON) -> subprocess.P
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env={**ENVIRON, **environ})
 
 
-def address_of(server: subprocess.Popen[str]) -> str:
+def token_in(folder: Path) -> str:
+    """Of the only server that keeps its token there."""
+    (file,) = (folder / "npc-sdk").iterdir()
+    return file.read_text(encoding="ascii").strip()
+
+
+def address_of(server: subprocess.Popen[str], host: str = "127.0.0.1") -> str:
     """Waits for the ready line, behind the one that says where the token lies."""
     assert server.stdout is not None
     assert server.stdout.readline().startswith("token ")
     line = server.stdout.readline()
-    assert line.startswith("ready tcp://127.0.0.1:"), server.communicate(timeout=PATIENCE_S)
+    assert line.startswith(f"ready tcp://{host}:"), server.communicate(timeout=PATIENCE_S)
     return line.split()[1]
 
 
 @posix_only
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_ends_the_server_in_order(number: signal.Signals) -> None:
-    with start() as server:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signal_ends_the_server_in_order(name: str, tmp_path: Path) -> None:
+    number = signal.Signals[name]
+    cache = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    with start(environ=cache) as server:
         address = address_of(server)
-        with NpcClient.connect(address, timeout_s=PATIENCE_S) as client:
+        token = token_in(tmp_path)
+        with NpcClient.connect(address, token=token, timeout_s=PATIENCE_S) as client:
             assert client.talk("pip").say("Hello.").read() == "I have nothing to say."
             server.send_signal(number)
             _, complaints = server.communicate(timeout=PATIENCE_S)
     assert (server.returncode, complaints) == (0, "")
+    assert list((tmp_path / "npc-sdk").iterdir()) == []
+
+
+@posix_only
+def test_a_closed_terminal_ends_no_server_that_was_started_to_outlive_it() -> None:
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which children inherit
+    try:
+        server = start("--until-input-closes")
+    finally:
+        signal.signal(signal.SIGHUP, ignored)
+    with server:
+        address = address_of(server)
+        server.send_signal(signal.SIGHUP)
+        with NpcClient.connect(address, timeout_s=PATIENCE_S) as client:
+            client.ping()
+        _, complaints = server.communicate(timeout=PATIENCE_S)
+    assert (server.returncode, complaints) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere this machine has one address of the kind")
+def test_servers_that_share_a_port_number_share_no_token(tmp_path: Path) -> None:
+    cache = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    with start("--until-input-closes", environ=cache) as first:
+        address = address_of(first)
+        port, token = address.rpartition(":")[2], token_in(tmp_path)
+        with start("--until-input-closes", "--host", "127.0.0.2", "--port", port, environ=cache) as second:
+            assert address_of(second, "127.0.0.2") == f"tcp://127.0.0.2:{port}"
+            names = sorted(file.name for file in (tmp_path / "npc-sdk").iterdir())
+            assert names == [f"{port}.token", f"{port}@127.0.0.2.token"]
+            second.communicate(timeout=PATIENCE_S)
+        assert token_in(tmp_path) == token
+        first.communicate(timeout=PATIENCE_S)
+    assert list((tmp_path / "npc-sdk").iterdir()) == []
 
 
 def test_closed_input_ends_the_server() -> None:

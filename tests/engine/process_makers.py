@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import hashlib
 import os
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from npc_sdk.engine.interface import EngineItem
+from npc_sdk.engine.interface import EngineInfo, EngineItem
 from npc_sdk.engine.scripted import ScriptedEngine
+from npc_sdk.engine.stats import EngineStats, LifeStats
 from npc_sdk.errors import EngineCrashed, ModelFormatError, PromptTooLong
 from npc_sdk.requests import GenerateRequest
 
@@ -49,6 +54,57 @@ class _Patient(ScriptedEngine):
 def patient(*, kind_or_path: str, on_progress: Told, waits_for: str, **_arguments: Any) -> ScriptedEngine:  # noqa: ARG001
     """Says one word, and much more once it may."""
     return _Patient("word " * 3000, Path(waits_for))
+
+
+class _Kernel(ScriptedEngine):
+    """Seems to be a model on the processor, whose every reply waits for one long kernel on a thread."""
+
+    def __init__(self, kernel: Callable[[], None]) -> None:
+        super().__init__("Done.")
+        self._kernel = kernel
+        self._under_way = self._done = 0
+
+    @property
+    def info(self) -> EngineInfo:
+        return dataclasses.replace(super().info, device="cpu")
+
+    def stats(self) -> EngineStats:
+        return EngineStats(running=self._under_way, life=LifeStats(self._done))
+
+    async def stream(self, request: GenerateRequest) -> AsyncIterator[EngineItem]:
+        loop, is_done = asyncio.get_running_loop(), asyncio.Event()
+
+        def run() -> None:
+            self._kernel()
+            self._done += 1
+            self._under_way -= 1
+            loop.call_soon_threadsafe(is_done.set)
+
+        self._under_way += 1
+        threading.Thread(target=run, daemon=True).start()
+        await is_done.wait()
+        async for item in super().stream(request):
+            yield item
+
+
+def standing(*, kind_or_path: str, on_progress: Told, waits_for: str, **_arguments: Any) -> ScriptedEngine:  # noqa: ARG001
+    """Does nothing, though a step is due, until a file is there."""
+
+    def wait() -> None:
+        while not Path(waits_for).exists():
+            time.sleep(0.5)
+
+    return _Kernel(wait)
+
+
+def computing(*, kind_or_path: str, on_progress: Told, waits_for: str, **_arguments: Any) -> ScriptedEngine:  # noqa: ARG001
+    """Computes until a file is there, with the interpreter free meanwhile."""
+
+    def compute() -> None:
+        while not Path(waits_for).exists():
+            hashlib.pbkdf2_hmac("sha256", b"a", b"b", 100_000)
+
+    return _Kernel(compute)
 
 
 def wrong(*, kind_or_path: str, on_progress: Told, **_arguments: Any) -> ScriptedEngine:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""A process is given up when it hangs, and not because its machine is slow."""
+"""A hang is told within two seconds, also a launch's first; a machine that is slow hangs not."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import pytest
 
 from npc_sdk.engine.process.pulse import (
     BEAT_S,
+    EFFORT_S,
     FLOOR_S,
+    GRACE_S,
     IDLE_S,
     JOB_S,
     LOADING_S,
+    MOST_DOUBLINGS,
     PATIENCE,
-    SILENCE_S,
     WARMUP_S,
     Pulse,
+    counted_s,
 )
 from npc_sdk.engine.process.supervisor import Backoff
 from npc_sdk.engine.stats import KEPT_LAYERS, NARROW_ROWS, Life, LifeStats
@@ -40,13 +43,17 @@ class Model:
         self.clock = Clock()
         self.life = Life(self.clock)
         self.is_busy = True
+        self.cores = 1.0  # that its layers take; 0 for one that stands still
+        self._effort_s = 0.0
         self._next_s = BEAT_S
 
     def wait(self, for_s: float, *, is_starved: bool = False) -> str:
         """Time passes, with beats unless the process has no core; the first fault on the way, or ""."""
         until_s = self.clock.now + for_s
         while self.clock.now < until_s - 1e-9:
-            now = self.clock.now = min(until_s, self._next_s)
+            now = min(until_s, self._next_s)
+            self._effort_s += (now - self.clock.now) * self.cores
+            self.clock.now = now
             if now == self._next_s:
                 self._next_s += BEAT_S
                 if not is_starved:
@@ -58,7 +65,7 @@ class Model:
     def beat(self) -> None:
         now = self.clock.now
         self.pulse.hear(now)
-        self.pulse.beat(now, now, self.life.snapshot(), is_busy=self.is_busy)
+        self.pulse.beat(now, now, self.life.snapshot(), is_busy=self.is_busy, effort_s=self._effort_s)
 
     def step(self, rows: int, layer_s: float) -> str:
         """One step, layer by layer; the first fault on the way, or ""."""
@@ -111,18 +118,73 @@ def test_silence_is_a_hang_sooner_where_somebody_waits() -> None:
     pulse = loaded()
     pulse.note_end()
     now = beats(pulse, [1, 2, 3], is_busy=False)
-    assert pulse.fault(now + SILENCE_S + 0.1, has_runs=False) == ""
-    assert "no sign of life" in pulse.fault(now + SILENCE_S + 0.1, has_runs=True)
+    assert pulse.fault(now + FLOOR_S + 0.1, has_runs=False) == ""
+    assert "no sign of life" in pulse.fault(now + FLOOR_S + 0.1, has_runs=True)
     assert "no sign of life" in pulse.fault(now + IDLE_S + 0.1, has_runs=False)
+    assert pulse.is_final(now + IDLE_S + 0.1, has_runs=False), "nobody is there to be told"
+
+
+def test_silence_before_the_first_reply_is_told_as_soon_as_any() -> None:
+    assert "no sign of life" in loaded().fault(FLOOR_S + 0.1, has_runs=True)
+
+
+def test_who_waits_is_told_long_before_a_process_is_given_up() -> None:
+    pulse = loaded()
+    assert pulse.fault(TOLD_S, has_runs=True)
+    pulse.note_told()
+    assert not pulse.is_final(FLOOR_S + GRACE_S - 0.1, has_runs=False)
+    assert pulse.is_final(FLOOR_S + GRACE_S + 0.1, has_runs=False)
 
 
 @pytest.mark.parametrize("rows", [1, NARROW_ROWS + 1], ids=["words", "a piece of a prompt"])
-def test_a_model_that_hangs_is_told_within_two_seconds_though_its_process_beats(rows: int) -> None:
+@pytest.mark.parametrize("is_first", [True, False], ids=["of a launch", "later"])
+def test_a_model_that_stands_still_is_told_within_two_seconds_though_its_process_beats(
+    rows: int, is_first: bool
+) -> None:
+    model = Model(loaded()) if is_first else practised()
+    model.cores = 0.0
+    began = model.clock.now
+    with model.life.step(rows):
+        assert "made no progress" in model.wait(10.0)
+        assert model.clock.now - began < TOLD_S
+        assert model.pulse.fault(model.clock.now, has_runs=False) == ""
+
+
+@pytest.mark.parametrize("rows", [1, NARROW_ROWS + 1], ids=["words", "a piece of a prompt"])
+def test_a_model_that_computes_without_end_is_told_within_two_seconds_once_its_pace_is_known(rows: int) -> None:
     model = practised()
     began = model.clock.now
     with model.life.step(rows):
         assert "made no progress" in model.wait(10.0)
         assert model.clock.now - began < TOLD_S
+
+
+def test_a_first_step_may_compute_for_long_without_a_layer_done_however_little_the_game_leaves_it() -> None:
+    for cores in (1.0, 2 * EFFORT_S / FLOOR_S):
+        model = Model(loaded())
+        model.cores = cores
+        assert model.step(512, 20.0) == "", "20 s inside one kernel"
+
+
+def test_a_step_that_has_hardly_a_core_is_judged_by_what_it_got_of_it() -> None:
+    model = practised()
+    model.cores = 0.05
+    with model.life.step(1):
+        assert model.wait(3 * FLOOR_S) == ""
+        assert "made no progress" in model.wait(3 * FLOOR_S), "at last"
+
+
+def test_a_fault_that_was_told_stands_until_the_model_goes_on_though_nobody_waits_for_it() -> None:
+    model = practised()
+    model.cores = 0.0
+    with model.life.step(1):
+        assert model.wait(10.0)
+        model.pulse.note_told()
+        model.is_busy = False  # who asked has left
+        for _ in range(3):
+            assert model.wait(BEAT_S)
+        model.life.note_layer()
+        model.beat()
         assert model.pulse.fault(model.clock.now, has_runs=False) == ""
 
 
@@ -174,13 +236,17 @@ def test_what_was_slow_once_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("is_busy", [True, False])
-def test_a_process_without_a_core_for_some_seconds_is_left_alone(is_busy: bool) -> None:
+def test_a_process_without_a_core_for_some_seconds_is_told_and_not_given_up(is_busy: bool) -> None:
     model = practised()
     model.is_busy = is_busy
     with model.life.step(1):
         for _ in range(3):
-            assert model.wait(SILENCE_S - 0.5, is_starved=True) == ""
+            assert "no sign of life" in model.wait(TOLD_S, is_starved=True)
+            for _ in range(round((GRACE_S - 0.5) / BEAT_S)):
+                assert "no sign of life" in model.wait(BEAT_S, is_starved=True)
+                assert not model.pulse.is_final(model.clock.now, has_runs=True)
             model.beat()  # at last, and the model had no core either
+            assert model.pulse.fault(model.clock.now, has_runs=True) == ""
 
 
 def test_a_job_between_steps_is_work_but_not_for_ever() -> None:
@@ -199,11 +265,11 @@ def test_a_job_teaches_no_patience_with_layers() -> None:
     assert model.pulse.limit_s == FLOOR_S
 
 
-def test_until_the_first_reply_has_ended_a_layer_may_take_long() -> None:
-    pulse = loaded()
-    now = beats(pulse, [0] * round((WARMUP_S - 1) / BEAT_S))
-    assert pulse.fault(now, has_runs=True) == ""
-    assert pulse.fault(beats(pulse, [0] * 20, start=now), has_runs=True)
+def test_until_the_first_reply_has_ended_a_layer_may_compute_for_long_but_not_for_ever() -> None:
+    model = Model(loaded())
+    with model.life.step(1):
+        assert model.wait(WARMUP_S - 1) == ""
+        assert model.wait(3.0)
 
 
 def test_a_slow_machine_gets_the_time_that_its_layers_take() -> None:
@@ -220,6 +286,38 @@ def test_a_hang_doubles_the_patience_until_a_reply_ends() -> None:
     assert pulse.limit_s == 2.0
 
 
+def test_a_hang_is_told_as_soon_after_others_but_given_up_later() -> None:
+    pulse = loaded()
+    for _ in range(100):
+        pulse.note_hang()
+    assert "no sign of life" in pulse.fault(TOLD_S, has_runs=True)
+    assert not pulse.is_final(GRACE_S * 2**MOST_DOUBLINGS, has_runs=True)
+    assert pulse.is_final(TOLD_S + GRACE_S * 2**MOST_DOUBLINGS, has_runs=True)
+
+
+@pytest.mark.parametrize(
+    ("passed_s", "counts_s"),
+    [
+        pytest.param(0.05, 0.05, id="early"),
+        pytest.param(0.2, 0.2, id="in time"),
+        pytest.param(0.3, 0.2, id="a little late"),
+        pytest.param(0.4, 0.1, id="late"),
+        pytest.param(60.0, 0.04, id="from a machine that slept"),
+    ],
+)
+def test_time_counts_by_whether_there_was_a_core(passed_s: float, counts_s: float) -> None:
+    assert counted_s(passed_s, 0.2) == pytest.approx(counts_s)
+
+
+def test_a_hang_is_told_at_last_however_late_the_beats_are() -> None:
+    pulse = loaded()
+    for number in range(200):
+        now = float(number)
+        pulse.hear(now)
+        pulse.beat(now, now, LifeStats(), is_busy=True)
+    assert "made no progress" in pulse.fault(now, has_runs=True)
+
+
 def test_what_is_learned_outlives_the_process() -> None:
     model = practised(narrow_s=0.5)
     model.pulse.begin(100.0)
@@ -228,11 +326,18 @@ def test_what_is_learned_outlives_the_process() -> None:
 
 
 def test_the_own_standstill_is_forgiven() -> None:
-    pulse = loaded(SILENCE_S)
-    now = beats(pulse, [1, 2], is_busy=False)
-    pulse.forgive(30.0)
-    assert pulse.fault(now + 30.5, has_runs=True) == ""
-    assert pulse.fault(now + 30.5 + SILENCE_S, has_runs=True)
+    pulse = loaded()
+    now = beats(pulse, [1, 2], is_busy=False) + 30.0
+    pulse.forgive(now, 30.0)
+    assert pulse.fault(now + 0.5, has_runs=True) == ""
+    assert pulse.fault(now + TOLD_S, has_runs=True)
+
+
+def test_a_standstill_from_before_the_last_word_is_not_forgiven() -> None:
+    pulse = loaded()
+    pulse.hear(30.0)
+    pulse.forgive(30.0, 30.0)
+    assert pulse.fault(30.0 + TOLD_S, has_runs=True), "nor later, as if the process had to be heard until 60"
 
 
 def test_a_load_may_be_silent_for_long_but_not_for_ever() -> None:

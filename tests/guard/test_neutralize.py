@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import unicodedata
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npc_sdk.decoding.tool_formats import tool_format
-from npc_sdk.guard.neutralize import neutralize, neutralize_json
+from npc_sdk.guard.neutralize import first_sign, neutralize, neutralize_json
 from tests.effort import effort_below
 
 
@@ -135,6 +137,37 @@ UNITS = [
 def test_cost_grows_with_length_only(unit: str) -> None:
     with effort_below(3.0):  # under a tenth of a second; a quadratic search would take minutes
         neutralize("<" + " " * 100_000 + unit * 50_000)
+
+
+def test_every_character_that_may_begin_a_marker_is_known() -> None:
+    chars = map(chr, range(sys.maxunicode + 1))
+    signs = [char for char in chars if set("<[{") & set(unicodedata.normalize("NFKC", char).casefold())]
+    assert len(signs) >= 10
+    for char in signs:
+        assert first_sign(f"a{char}") == 1
+        tame = neutralize(f'{char}"toolcall>{char}toolcall>{char}inst]')
+        assert tame.count(char) < 3
+    assert first_sign("no sign at all, ｔ > ]") is None
+
+
+WIDE = {
+    "a saying": "\ufdfa",
+    "a saying behind a sign": "<\ufdfa",
+    "a number in brackets": "[\u2487",
+    "a marker and a saying": "<s>\ufdfa ",
+    "marks": "<\u0301\u0316",
+}
+
+
+@pytest.mark.parametrize("unit", WIDE.values(), ids=WIDE)
+def test_letters_that_are_many_when_written_out_cost_no_more_than_others(unit: str) -> None:
+    with effort_below(0.5):  # written out to their last letter it would be three seconds
+        neutralize(unit * (100_000 // len(unit)))
+
+
+def test_a_text_without_a_sign_is_not_looked_into() -> None:
+    with effort_below(0.1):
+        assert neutralize("Где же старая мельница? ﷺ" * 4_000).endswith("ﷺ")
 
 
 PARTS = [

@@ -13,8 +13,9 @@ from npc_sdk.errors import PromptTooLong
 from npc_sdk.lore.entry import LoreEntry, Match
 from npc_sdk.messages import FunctionCall, Message, ToolResult, ToolSpec
 from npc_sdk.persona.schema import Persona, Voice, WorldFile
-from npc_sdk.prompt.compile import TRIM_STEP, CompiledPrompt, PromptSource, compile_prompt
+from npc_sdk.prompt.compile import CompiledPrompt, PromptSource, compile_prompt
 from npc_sdk.prompt.formats import chat_format
+from npc_sdk.prompt.history import TRIM_STEP
 from npc_sdk.requests import Segment
 
 PERSONA = Persona(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,12 +18,18 @@ from npc_sdk.messages import Message
 from npc_sdk.prompt.compile import CompiledPrompt, PromptSource, compile_prompt
 from npc_sdk.prompt.formats import chat_format
 from npc_sdk.requests import PrefillRequest, Priority, Segment
-from npc_sdk.session import Session
+from npc_sdk.session import Session, ahead
 from npc_sdk.session.ahead import certain_chars
 
 from .stage import GIVE, MARA, WORLD, accept, end_of, hear, make_session, make_world
 
 Way = Callable[[Session], None]
+
+
+@pytest.fixture(autouse=True)
+def unrested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every guess at once, however slow the machine is: test_ahead_share.py has those that wait."""
+    monkeypatch.setattr(ahead, "RESTS", 0)
 
 
 class SlowEngine(ScriptedEngine):
@@ -73,6 +78,7 @@ async def settle() -> None:
         ("say <tool call> now please", "say"),
         ("list [inst] of", "list"),
         ("no ＜ｔ", "no"),
+        ("say { and then", "say"),
         ("¿Dónde está el", "¿Dónde está"),
     ],
 )
@@ -95,7 +101,25 @@ def compiled(words: str, name: str, lore: int) -> CompiledPrompt:
 
 PIECES = st.lists(
     st.sampled_from(
-        ["Where ", "mill", " ", "\n", "<", "tool", "call", ">", "</", "[inst", "]", "＜", "|", "<img src", "é"]
+        [
+            "Where ",
+            "mill",
+            " ",
+            "\n",
+            "<",
+            "tool",
+            "call",
+            ">",
+            "</",
+            "[inst",
+            "]",
+            "＜",
+            "|",
+            "<img src",
+            "é",
+            "{",
+            '"',
+        ]
     ),
     max_size=8,
 ).map("".join)
@@ -168,7 +192,7 @@ async def test_forgotten_words_are_not_computed_further() -> None:
 
 
 @pytest.mark.parametrize(
-    "ahead",
+    "way",
     [
         lambda session: session.typing("Where is the mill"),
         lambda session: session.typing("Something else altogether, about a debt"),
@@ -176,11 +200,11 @@ async def test_forgotten_words_are_not_computed_further() -> None:
     ],
     ids=["right", "wrong", "approach"],
 )
-async def test_a_guess_changes_nothing_of_the_prompt(ahead: Way) -> None:
+async def test_a_guess_changes_nothing_of_the_prompt(way: Way) -> None:
     asked = []
-    for way in (ahead, lambda _session: None):
+    for hint in (way, lambda _session: None):
         session, engine = make_session("Fine.")
-        way(session)
+        hint(session)
         await settle()
         events = await hear(session, "Where is the well?", request_id="r")
         asked.append((engine.requests[0].segments, engine.requests[0].messages, end_of(events).text))
@@ -354,25 +378,6 @@ async def test_frames_and_stats_pass_through_the_world() -> None:
     for wrong in (-0.1, float("nan"), float("inf")):
         with pytest.raises(RequestError):
             world.note_frame(wrong)
-
-
-async def test_hearth_has_all_but_the_last_words_computed() -> None:
-    torch = pytest.importorskip("torch")
-    torch.set_num_threads(1)
-    from npc_sdk.engine.create import create_engine
-    from npc_sdk.world import World
-
-    village = Path(__file__).parents[2] / "personas"
-    engine = create_engine("hearth")
-    world = World.load(village, engine)
-    session = world.talk("mara", player="Robin")
-    session.typing("Good evening to you, do you know what happened to the old mill, plea")
-    await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
-    words = "Good evening to you, do you know what happened to the old mill, please?"
-    usage = end_of(await hear(session, words)).usage
-    assert usage.prompt_tokens > 100
-    assert usage.prompt_tokens - usage.cached_tokens < 16
-    await world.close()
 
 
 async def test_an_approach_goes_on_only_from_conversations_that_are_the_games_own() -> None:

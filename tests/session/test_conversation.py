@@ -14,7 +14,8 @@ from npc_sdk.events import ReplyFailed, ReplyFinished, ToolCall
 from npc_sdk.messages import ImagePart, Message
 from npc_sdk.requests import GenerateRequest, Priority, Sampling
 from npc_sdk.session.recall import last_sentence
-from npc_sdk.session.session import MAX_EXCHANGES, MAX_WORDS_CHARS, TRIM_EXCHANGES
+from npc_sdk.session.session import MAX_EXCHANGES, TRIM_EXCHANGES
+from npc_sdk.session.words import MAX_MARKS, MAX_WORDS_CHARS
 from npc_sdk.vision.picture import Picture
 
 from .stage import GIVE, call, end_of, failure_of, hear, make_session, make_world, settled
@@ -146,6 +147,8 @@ async def test_a_reply_cut_by_its_length_says_so() -> None:
 REFUSED: dict[str, tuple[str, dict[str, Any], type[RequestError], str]] = {
     "no words": (" \n", {}, RequestError, "said nothing"),
     "too many words": ("x" * (MAX_WORDS_CHARS + 1), {}, RequestError, "at most"),
+    "too many when written out": ("\ufdfa" * (MAX_WORDS_CHARS // 18 + 1), {}, RequestError, "when written out"),
+    "too many marks": ("a" + "\u0301\u0316" * (MAX_MARKS // 2 + 1), {}, RequestError, "marks on one letter"),
     "half a character": ("a\ud800", {}, RequestError, "half a character"),
     "no time": ("Hello", {"timeout_s": 0}, RequestError, "timeout_s is 0"),
     "blind model": ("Look", {"images": (ImagePart("image/png", b"x"),)}, Unsupported, "'scripted' cannot see"),

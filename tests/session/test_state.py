@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from game_bridge import message as wire
+from game_bridge import protocol
 from npc_sdk.errors import RequestError
 from npc_sdk.session.json_value import copied_json
 from npc_sdk.session.state import MAX_VALUE_CHARS, MAX_VARIABLES, GameState
+from tests.effort import effort_below
 
 
 def nested(levels: int) -> list[Any]:
@@ -74,6 +77,28 @@ def test_the_number_of_variables_is_bounded() -> None:
         state.set({"one_more": 1})
     state.set({"v0": None, "one_more": 1})
     assert len(state.seen_by("mara")) == MAX_VARIABLES
+
+
+def test_too_many_variables_are_refused_before_one_is_looked_into() -> None:
+    with pytest.raises(RequestError, match="129 variables are too many"):
+        GameState().set({f"v{number}": {"no": {"JSON"}} for number in range(MAX_VARIABLES + 1)})  # type: ignore[dict-item]
+
+
+def test_as_many_may_be_taken_away_as_are_set_at_once() -> None:
+    state = GameState()
+    state.set({f"old{number}": 1 for number in range(MAX_VARIABLES)})
+    gone = {f"old{number}": None for number in range(MAX_VARIABLES)}
+    state.set({**gone, **{f"new{number}": 2 for number in range(MAX_VARIABLES)}})
+    assert set(state.seen_by("mara").values()) == {2}
+
+
+def test_as_many_values_as_a_message_may_hold_take_no_time() -> None:
+    values = {f"v{number}": [list(range(140))] for number in range(120)}
+    frames = protocol.encode(wire.State(values=values))
+    with effort_below(0.02):  # a fifth of it
+        message = protocol.decode_client(frames)
+        assert isinstance(message, wire.State)
+        GameState().set(message.values)
 
 
 def test_good_json_comes_back_equal() -> None:

@@ -12,6 +12,8 @@ import yaml
 from npc_sdk.engine.scripted import ScriptedEngine
 from npc_sdk.errors import EngineError, RequestError
 from npc_sdk.events import Event, Structured
+from npc_sdk.session.structured import MAX_SCHEMAS, schema_fault
+from tests.effort import effort_below
 
 from .stage import GIVE, end_of, failure_of, hear, make_session, make_world, prompt_of
 
@@ -108,7 +110,32 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "the state's values": ({"type": "object", "properties": {"item": {"from": "state.holds"}}}, "from"),
     "too long": ({"type": "string", "enum": ["x" * 9000]}, "8,000"),
     "not JSON": ({"type": "string", "enum": [{1, 2}]}, "set"),
+    "a wide choice": ({"anyOf": [{}] * 1900}, "more than 64 schemas"),
+    "one schema too many": ({"properties": {f"p{at}": {} for at in range(MAX_SCHEMAS)}}, "more than 64 schemas"),
+    "plain yes and no": ({"properties": {f"{at}": at % 2 > 0 for at in range(500)}}, "more than 64 schemas"),
+    "a tree": ({"anyOf": [{"allOf": [{}] * 8}] * 8}, "more than 64 schemas"),
 }
+
+
+COSTLY: dict[str, dict[str, Any]] = {
+    "as many schemas as there may be": {"properties": {f"p{at}": {"minLength": 1} for at in range(MAX_SCHEMAS - 1)}},
+    "far too many": {"anyOf": [{}] * 1900},
+    "far too many, in one word each": {"dependentSchemas": {f"{at}": True for at in range(500)}},
+    "many names": {"required": [f"n{at}" for at in range(800)]},
+    "many values": {"enum": [[at] for at in range(900)]},
+    "too long by far": {"enum": list(range(19_000))},
+}
+
+
+@pytest.mark.parametrize("schema", COSTLY.values(), ids=COSTLY)
+def test_a_schema_is_judged_within_the_time_of_a_frame(schema: dict[str, Any]) -> None:
+    schema_fault({"type": "object"})  # the schema of schemas is read once
+    with effort_below(0.05):
+        schema_fault(schema)
+
+
+def test_as_many_schemas_as_there_may_be_are_taken() -> None:
+    assert schema_fault(COSTLY["as many schemas as there may be"]) is None
 
 
 @pytest.mark.parametrize(("schema", "words"), REFUSED.values(), ids=REFUSED)

@@ -63,3 +63,24 @@ def png_head(width: int, height: int, depth: int = 8, colour: int = 2, lacing: i
 
 def png(*chunks: bytes) -> bytes:
     return b"".join((b"\x89PNG\r\n\x1a\n", *chunks, png_chunk(b"IEND", b"")))
+
+
+class Watched:
+    """A PNG picture that is handed out once, and tells when nobody holds it any more."""
+
+    def __init__(self, data: bytes) -> None:
+        self.is_gone = False
+        self._data = [_Told(data)]
+        self._data[0].watched = self
+
+    def take(self) -> ImagePart:
+        return ImagePart("image/png", self._data.pop())
+
+
+class _Told(bytes):
+    """Bytes have no weak references."""
+
+    watched: Watched
+
+    def __del__(self) -> None:
+        self.watched.is_gone = True

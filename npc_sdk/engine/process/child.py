@@ -20,6 +20,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from npc_sdk.engine.interface import Chunk, Engine
+from npc_sdk.engine.process.effort import Effort
 from npc_sdk.engine.process.message import (
     HEADER,
     Beat,
@@ -53,6 +54,8 @@ CRASHES = 3  # steps that failed one after the other: then the model is not righ
 
 log = logging.getLogger(__name__)
 
+_FOR_THE_PARENT = {"SIGINT", "SIGHUP", "SIGBREAK"}  # Ctrl-C or a closed terminal: the parent ends us in its own time
+
 
 class Maker(Protocol):
     """Makes an engine, and blocks while it loads."""
@@ -63,7 +66,8 @@ class Maker(Protocol):
 def main(arguments: Sequence[str]) -> None:
     """Serves until standard input ends."""
     input_fd, output_fd = _own_pipes()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us in its own time
+    for name in _FOR_THE_PARENT & set(dir(signal)):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, format="model's process: %(message)s")
     module, _, name = arguments[0].partition(":")
     maker: Maker = getattr(importlib.import_module(module), name)
@@ -77,6 +81,7 @@ class _Child:
         self._maker = maker
         self._input_fd = input_fd
         self._outbox = _Outbox(output_fd)
+        self._effort = Effort()
         self._inbox: asyncio.Queue[Any] = asyncio.Queue()
         self._runs: dict[int, asyncio.Task[None]] = {}
         self._requests: dict[int, GenerateRequest | PrefillRequest] = {}
@@ -87,7 +92,8 @@ class _Child:
     async def run(self) -> None:
         """Loads, then serves."""
         loop = asyncio.get_running_loop()
-        reader = threading.Thread(target=_read, args=(self._input_fd, loop, self._inbox), daemon=True)
+        arguments = (self._input_fd, loop, self._inbox, self._effort)
+        reader = threading.Thread(target=_read, args=arguments, daemon=True)
         reader.start()
         load = await self._inbox.get()
         if not isinstance(load, Load):
@@ -211,7 +217,8 @@ class _Child:
             stats = engine.stats()
             is_due = is_computed and self._is_due(stats)
             news = stats if stats != told else None
-            self._outbox.send(Beat(time.monotonic(), stats.life, is_due, news))
+            effort_s = self._effort.now_s(engine.info.device, is_due=is_due)
+            self._outbox.send(Beat(time.monotonic(), effort_s, stats.life, is_due, news))
             told = stats
             await asyncio.sleep(BEAT_S)
 
@@ -266,11 +273,12 @@ def _own_pipes() -> tuple[int, int]:
     return input_fd, output_fd
 
 
-def _read(fd: int, loop: asyncio.AbstractEventLoop, inbox: asyncio.Queue[Any]) -> None:
+def _read(fd: int, loop: asyncio.AbstractEventLoop, inbox: asyncio.Queue[Any], effort: Effort) -> None:
     """A thread of its own, since a pipe cannot be awaited everywhere; ends the process if the loop does not."""
     try:
         while (header := _exactly(fd, HEADER.size)) and (body := _exactly(fd, body_length(header))):
             loop.call_soon_threadsafe(inbox.put_nowait, decode(body))
+            effort.set_aside()
     except (OSError, EngineCrashed) as exc:
         log.warning("the parent cannot be heard: %s", exc)
     with contextlib.suppress(RuntimeError):  # the loop is closed already

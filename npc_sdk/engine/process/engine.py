@@ -44,7 +44,7 @@ DEFAULT_BACKOFF = Backoff()
 
 
 class ProcessEngine:
-    """Fits interface.Engine. While the child is away every request fails at once with EngineCrashed."""
+    """Fits interface.Engine. While the child is away or hangs every request fails at once with EngineCrashed."""
 
     def __init__(self, supervise: Callable[[ProcessEngine], Supervisor]) -> None:
         self._count: Counter | None = None
@@ -161,18 +161,18 @@ class ProcessEngine:
 
     def forget(self, front: Sequence[Segment], kept: Sequence[Segment] = ()) -> None:
         """Has the child free the cache of prompts that begin with front. One that is away has nothing to free."""
-        if self.state == "ready":
-            self._supervisor.child().send(Forget(tuple(front), tuple(kept)))
+        if (child := self._supervisor.listening) is not None:
+            child.send(Forget(tuple(front), tuple(kept)))
 
     def cancel(self, request_id: str) -> None:
         """Asks a run to end before its next token. Unknown ids are ignored."""
-        if request_id in self._ids and self.state == "ready":
-            self._supervisor.child().send(Cancel(self._ids[request_id]))
+        if request_id in self._ids and (child := self._supervisor.listening) is not None:
+            child.send(Cancel(self._ids[request_id]))
 
     def note_frame(self, frame_s: float) -> None:
         """Tells the child's governor how long the game took for a frame; a child that is behind misses some."""
-        if self.state == "ready":
-            self._supervisor.child().offer(Frame(frame_s))
+        if (child := self._supervisor.listening) is not None:
+            child.offer(Frame(frame_s))
 
     def stats(self) -> EngineStats:
         """What the child last told of itself."""
@@ -196,10 +196,12 @@ class ProcessEngine:
             case Failed(number=number, fault=fault) if number in self._runs:
                 self._runs[number].end(error_of(fault))
 
-    def lose(self) -> None:
-        """The child is gone: every run ends now. Called by the supervisor."""
+    def lose(self, stalled: ChildProcess | None = None) -> None:
+        """The child is gone or does not answer: every run ends now. Called by the supervisor."""
         self._stats = dataclasses.replace(self._stats, running=0, waiting=0)
         for run in self._runs.values():
+            if stalled is not None and not run.is_ended:
+                stalled.send(Drop(run.number))  # it may go on after all, and is not to speak to nobody
             run.end(self._loss())
 
     def _loss(self) -> EngineCrashed:

@@ -148,10 +148,11 @@ class Failed:
 class Beat:
     """A life sign: how far the model is, and whether a step is due. stats only where they changed.
 
-    Units: at_s is the child's own clock, so that what delays a message counts for no step.
+    Units: at_s is the child's own clock, so that what delays a message counts for no step; effort_s is as Effort's.
     """
 
     at_s: float
+    effort_s: float
     life: LifeStats
     is_busy: bool
     stats: EngineStats | None = None

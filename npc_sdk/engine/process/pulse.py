@@ -1,30 +1,55 @@
 """Whether the model's process still works, judged by its life signs. Pure: the caller tells it what came and when.
 
-Two things can hang: its loop, which then sends no beat, and the model's thread, which then ends no layer though a step
-is due. Used by supervisor.py.
+Three things can hang: the whole process, which then sends no beat; the model's thread at rest, which makes no
+effort though a step is due; and one that computes without end, which only its own pace can tell from a slow one.
+Used by supervisor.py.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from npc_sdk.engine.stats import LifeStats
 
 BEAT_S = 0.2  # between the child's life signs
-GAP_S = 2 * BEAT_S  # between two beats, counts at most for so much: a child that is late had no core, nor had its model
+SLACK = 0.5  # of the time between two signs, or two looks at them, that any machine may be late by
+LEAST = 0.2  # of it counts however late they are, so that a hang is told at last
 FLOOR_S = 1.5  # with a beat and a look at them, a hang is told within 2 s
-SILENCE_S = 5.0  # a process without a core is as silent as one that hangs
+EFFORT_S = 0.001  # of a processor within that; less is none
+GRACE_S = 4.5  # from the end of its replies to that of the process: one that was only starved goes on
 PATIENCE = 10.0  # times the longest layer of late
-WARMUP_S = 60.0  # until the first reply has ended, and a layer of this width, nobody knows how slow this machine is
+WARMUP_S = 60.0  # for a step that computes, until a reply has ended and a layer of this width: its pace is not known
 JOB_S = 60.0  # a front is copied at once, which pages of a disk may have to make room for
 IDLE_S = 10.0  # nobody waits for an idle process
 LOADING_S = 120.0  # between two parts of a load; a large one comes from a slow disk
+MOST_DOUBLINGS = 4
+
+
+def counted_s(passed_s: float, due_s: float) -> float:
+    """What counts of the time since the last sign, or look, where the next was due after due_s.
+
+    Never more than that: who is late had no core, and nor had others. Much too late, and there was none before either.
+    """
+    late_s = max(0.0, passed_s - (1 + SLACK) * due_s)
+    return min(passed_s, max(LEAST * due_s, due_s - late_s))
+
+
+@dataclass(frozen=True, slots=True)
+class _Hang:
+    """What hangs, for how long beyond its limit, and how far beyond it may go before the process is given up."""
+
+    words: str
+    over_s: float
+    grace_s: float = 0.0
 
 
 class Pulse:
     """Judges one process after the other; what it learned of the machine's pace it keeps.
 
-    hang_s is the longest that the model may make no progress, for one who knows; None lets it be ten times the longest
-    layer of late. A limit that was too short would kill the same slow prompt again and again: each hang therefore
-    doubles it.
+    hang_s is the longest that the process may be silent or the model make no progress, for one who knows; None lets it
+    be FLOOR_S for what is silent or makes no effort, and ten times the longest layer of late for what computes.
+    Limits that were too short would give the same slow prompt up again and again: each hang therefore doubles the grace
+    and what a step that computes may take, until a reply ends.
 
     Units: seconds, now by any one clock.
     """
@@ -35,21 +60,25 @@ class Pulse:
         self._doublings = 0
         self._is_paced = False  # a reply has ended: what a first step has to wait for is there
         self._is_loaded = False
+        self._is_told = False
         self._heard_s = 0.0
         self._beat_s = self._beat_at_s = 0.0  # the last beat, by our clock and by the child's
-        self._stuck_s = 0.0  # without progress, up to that beat
+        self._stuck_s = 0.0  # of work without progress, up to that beat
+        self._idle_s = 0.0  # without either
+        self._effort_s = self._effort_at_s = 0.0  # at the last beat, and when it last was more
         self._life = LifeStats()
         self._is_busy = False
 
     @property
     def limit_s(self) -> float:
-        """How long the step that is under way may show no progress."""
-        return self._patience_s() * 2.0**self._doublings
+        """How long the step that is under way may compute and show no progress."""
+        return self._patience_s() * self._doubled
 
     def begin(self, now: float) -> None:
         """A new process is loading."""
-        self._is_loaded = self._is_busy = False
+        self._is_loaded = self._is_busy = self._is_told = False
         self._heard_s = now
+        self._stuck_s = self._idle_s = self._effort_s = self._effort_at_s = 0.0
         self._life = LifeStats()
 
     def hear(self, now: float) -> None:
@@ -65,34 +94,71 @@ class Pulse:
         self._is_paced = True
         self._doublings = 0
 
-    def note_hang(self) -> None:
-        """The process was given up."""
-        self._doublings += 1
+    def note_told(self) -> None:
+        """All replies were ended for a fault, which from now on is judged as if somebody waited still."""
+        self._is_told = True
 
-    def beat(self, now: float, at_s: float, life: LifeStats, *, is_busy: bool) -> None:
-        """The process told how far its model is; is_busy: a step is due. at_s is by its own clock."""
-        is_still = is_busy and self._is_busy and life.progress == self._life.progress
-        self._stuck_s = self._stuck_s + min(at_s - self._beat_at_s, GAP_S) if is_still else 0.0
+    def note_hang(self) -> None:
+        """The fault is over: the process was given up, or goes on after all."""
+        self._is_told = False
+        self._doublings = min(MOST_DOUBLINGS, self._doublings + 1)
+
+    def beat(self, now: float, at_s: float, life: LifeStats, *, is_busy: bool, effort_s: float = 0.0) -> None:
+        """The process told how far its model is, and its effort so far. at_s is its clock; is_busy: a step is due."""
+        is_due = (is_busy and self._is_busy) or self._is_told  # who were told have left, and with them what was due
+        is_still = is_due and life.progress == self._life.progress
+        passed_s = counted_s(at_s - self._beat_at_s, BEAT_S)
+        worked_s = passed_s if life.has_job else max(LEAST * passed_s, min(passed_s, effort_s - self._effort_s))
+        self._stuck_s = self._stuck_s + worked_s if is_still else 0.0
+        if not is_still or life.has_job or effort_s - self._effort_at_s >= EFFORT_S:
+            self._idle_s, self._effort_at_s = 0.0, effort_s
+        else:
+            self._idle_s += passed_s
+        self._effort_s = effort_s
         self._beat_s, self._beat_at_s = now, at_s
         self._life, self._is_busy = life, is_busy
         if life.layer_s:
             self._layers_s[life.is_wide] = life.layer_s
 
-    def forgive(self, lost_s: float) -> None:
+    def forgive(self, now: float, lost_s: float) -> None:
         """This process itself stood still for so long, and could hear nothing."""
-        self._heard_s += lost_s
+        self._heard_s = min(now, self._heard_s + lost_s)
 
     def fault(self, now: float, *, has_runs: bool) -> str:
         """What hangs; "" where nothing does. has_runs: somebody waits for a reply."""
-        silent_s = now - self._heard_s
+        hang = self._hang(now, has_runs or self._is_told)
+        return hang.words if hang else ""
+
+    def is_final(self, now: float, *, has_runs: bool) -> bool:
+        """Whether what hangs has done so beyond its grace too."""
+        hang = self._hang(now, has_runs or self._is_told)
+        return hang is not None and hang.over_s > hang.grace_s
+
+    def _hang(self, now: float, is_awaited: bool) -> _Hang | None:
+        """The worse of silence and standstill, where either is beyond its limit."""
+        worse = max(self._silence(now, is_awaited), self._standstill(now, is_awaited), key=lambda one: one.over_s)
+        return worse if worse.over_s > 0 else None
+
+    def _silence(self, now: float, is_awaited: bool) -> _Hang:
+        silent_s, known_s = now - self._heard_s, self._hang_s or 0.0
         if not self._is_loaded:
-            return f"it stopped loading {silent_s:.0f} s ago" if silent_s > max(LOADING_S, self._hang_s or 0) else ""
-        if silent_s > max(SILENCE_S if has_runs else IDLE_S, self.limit_s):
-            return f"it gave no sign of life for {silent_s:.1f} s"
-        stuck_s = self._stuck_s + min(now - self._beat_s, GAP_S)
-        if self._is_busy and has_runs and stuck_s > self.limit_s:
-            return f"the model made no progress for {stuck_s:.1f} s"
-        return ""
+            return _Hang(f"it stopped loading {silent_s:.0f} s ago", silent_s - max(LOADING_S, known_s))
+        words = f"it gave no sign of life for {silent_s:.1f} s"
+        if not is_awaited:
+            return _Hang(words, silent_s - max(IDLE_S, known_s))
+        return _Hang(words, silent_s - max(FLOOR_S, known_s), GRACE_S * self._doubled)
+
+    def _standstill(self, now: float, is_awaited: bool) -> _Hang:
+        since_s = min(now - self._beat_s, BEAT_S)
+        is_due = is_awaited and self._is_loaded and (self._is_busy or self._is_told)
+        idle_s, stuck_s = (self._idle_s + since_s, self._stuck_s + since_s) if is_due else (0.0, 0.0)
+        idle_limit_s = self.limit_s if self._life.has_job else max(FLOOR_S, self._hang_s or 0.0)
+        over_s = max(idle_s - idle_limit_s, stuck_s - self.limit_s)
+        return _Hang(f"the model made no progress for {max(idle_s, stuck_s):.1f} s", over_s, GRACE_S * self._doubled)
+
+    @property
+    def _doubled(self) -> float:
+        return 2.0**self._doublings
 
     def _patience_s(self) -> float:
         """The limit before any doubling."""

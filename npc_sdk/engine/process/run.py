@@ -26,8 +26,9 @@ class Run:
 
     def say(self, text: str) -> None:
         """More of the reply."""
-        self._text += text
-        self._news.set()
+        if self._end is None:
+            self._text += text
+            self._news.set()
 
     def end(self, end: Generated | Usage | NpcError) -> None:
         """Its one end; what comes after it is not heard."""

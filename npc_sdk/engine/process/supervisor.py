@@ -1,6 +1,7 @@
 """Keeps one child alive: loads it, watches it, and after a crash or a hang starts it anew with a growing pause.
 
-Knows processes and life signs, not what runs are; who listens is told of messages and of each end. Used by engine.py.
+A child that hangs is stalled first: nobody waits for it any longer, and it may still go on. Knows processes and life
+signs, not what runs are; who listens is told of messages and of each end. Used by engine.py.
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ from typing import Literal, Protocol, TypeAlias
 from npc_sdk.engine.interface import EngineInfo
 from npc_sdk.engine.process.child_process import EXIT_S, ChildProcess
 from npc_sdk.engine.process.message import Beat, Ended, Filled, Progress, Ready, Refused, ToParent, error_of
-from npc_sdk.engine.process.pulse import Pulse
+from npc_sdk.engine.process.pulse import Pulse, counted_s
 from npc_sdk.errors import EngineCrashed, NpcError
 
 TICK_S = 0.1  # between two looks at the pulse
-STALL_S = 0.5  # a look that comes so much too late tells of our own process, not of the child
 LOADS = 5  # that may fail one after the other before nothing is tried any more until somebody asks
 
-State: TypeAlias = Literal["loading", "ready", "backing_off", "down", "closed"]
+State: TypeAlias = Literal["loading", "ready", "stalled", "backing_off", "down", "closed"]
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ class Listener(Protocol):
 
     def hear(self, message: ToParent) -> None: ...
 
-    def lose(self) -> None:
-        """The child is gone, and every run in it."""
+    def lose(self, stalled: ChildProcess | None = None) -> None:
+        """The child is gone, and every run in it; or only the runs, of a child that is stalled."""
         ...
 
 
@@ -95,6 +95,11 @@ class Supervisor:
         """The child's, also while it loads."""
         return self._child.process_id if self._child else None
 
+    @property
+    def listening(self) -> ChildProcess | None:
+        """The child that hears what it is told, now or when it goes on."""
+        return self._child if self.state in ("ready", "stalled") else None
+
     def child(self) -> ChildProcess:
         """The child that takes requests. Raises: EngineCrashed, which says when there is one again."""
         if self.state == "ready" and self._child is not None:
@@ -109,6 +114,9 @@ class Supervisor:
         if self.state == "down":
             message = f"the model could not be loaded {self._failed_loads} times in a row: {self._why}"
             return EngineCrashed(message, hint="it is tried once more when somebody asks")
+        if self.state == "stalled":
+            hint = "ask again in a moment; it goes on, or is started anew"
+            return EngineCrashed(f"the model's process does not answer: {self._why}", hint=hint)
         left_s = max(0.0, self._again_s - _now_s()) + self.load_s
         hint = f"it is being started anew; ask again in about {max(1, round(left_s))} s"
         return EngineCrashed(f"the model's process was lost: {self._why}", hint=hint)
@@ -179,15 +187,35 @@ class Supervisor:
                 now = _now_s()
                 if reading.done():
                     return await self._farewell(child, reading)
-                if now - looked_s > TICK_S + STALL_S:
-                    self._pulse.forgive(now - looked_s - TICK_S)
+                self._pulse.forgive(now, now - looked_s - counted_s(now - looked_s, TICK_S))
                 looked_s = now
-                if why := self._pulse.fault(now, has_runs=self._listener.has_runs):
-                    self._pulse.note_hang()
+                if why := self._judge(child, now):
                     return why, False
         finally:
             reading.cancel()
             await asyncio.wait({reading})
+
+    def _judge(self, child: ChildProcess, now: float) -> str:
+        """Stalls a child that hangs, or welcomes it back; why it is to be given up, or ""."""
+        has_runs = self._listener.has_runs
+        why = self._pulse.fault(now, has_runs=has_runs)
+        if why and self._pulse.is_final(now, has_runs=has_runs):
+            self._pulse.note_hang()
+            return why
+        if why and self.state == "ready":
+            self._stall(child, why)
+        elif not why and self.state == "stalled":
+            self._pulse.note_hang()
+            self.state = "ready"
+            log.warning("the model's process goes on")
+        return ""
+
+    def _stall(self, child: ChildProcess, why: str) -> None:
+        """Nobody waits for this child any longer."""
+        self.state, self._why = "stalled", why
+        self._pulse.note_told()
+        log.warning("the model's process does not answer: %s", why)
+        self._listener.lose(child)
 
     async def _farewell(self, child: ChildProcess, reading: asyncio.Task[str]) -> tuple[str, bool]:
         """Why a child ended that says no more."""
@@ -206,8 +234,8 @@ class Supervisor:
             now = _now_s()
             self._pulse.hear(now)
             match message:
-                case Beat(at_s=at_s, life=life, is_busy=is_busy):
-                    self._pulse.beat(now, at_s, life, is_busy=is_busy)
+                case Beat(at_s=at_s, effort_s=effort_s, life=life, is_busy=is_busy):
+                    self._pulse.beat(now, at_s, life, is_busy=is_busy, effort_s=effort_s)
                 case Ended() | Filled():
                     self._pulse.note_end()
                 case Progress(done=done, total=total, what=what):
