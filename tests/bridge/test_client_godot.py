@@ -38,13 +38,17 @@ def program(request: pytest.FixtureRequest) -> Program:
     return (sys.executable, "-m", "game_bridge.plugins.godot.conformance", "--godot", request.param)
 
 
-def lines_of(program: Program, *arguments: str | Path) -> list[str]:
-    """What the program prints but for remarks."""
+def output_of(program: Program, *arguments: str | Path) -> tuple[list[str], str]:
+    """What the program prints but for remarks, and what it complains of."""
     command = [*program, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SCRIPT ERROR" not in done.stderr, done.stderr
-    return [line for line in map(str.strip, done.stdout.splitlines()) if line and not line.startswith("#")]
+    return [line for line in map(str.strip, done.stdout.splitlines()) if line and not line.startswith("#")], done.stderr
+
+
+def lines_of(program: Program, *arguments: str | Path) -> list[str]:
+    return output_of(program, *arguments)[0]
 
 
 @pytest.mark.parametrize("token", ["", "s3cret"], ids=["without a token", "with a token"])
@@ -182,6 +186,12 @@ def test_a_server_that_misbehaves_ends_in_one_error(
     assert [line.partition(":")[0] for line in printed] == lines
 
 
+def test_an_error_that_nobody_listens_for_is_a_warning(program: Program, tmp_path: Path, serve: Serve) -> None:
+    _, complaints = output_of(program, tmp_path, "probe", "127.0.0.1", serve(end_twice), "")
+    warnings = [line.partition("npc_sdk: ")[2] for line in complaints.splitlines() if "npc_sdk: " in line]
+    assert warnings == ["state: the server does not know 'state' (it is older than this client)"]
+
+
 KEY = {"resume": "0123456789abcdef01234567", "resume_s": 60.0}
 
 
@@ -265,7 +275,7 @@ def test_nobody_listens(program: Program, tmp_path: Path) -> None:
 def test_nodes_end_every_request_once_also_at_the_edges_of_their_lives(program: Program, tmp_path: Path) -> None:
     lines = run_client((*program, str(tmp_path), "nodes"), token="s3cret")
     assert lines[-1] == "done", lines
-    assert len(lines) == 15
+    assert len(lines) == 31
 
 
 def test_the_example_plays(program: Program, tmp_path: Path) -> None:

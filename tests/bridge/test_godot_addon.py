@@ -62,6 +62,51 @@ def test_each_example_takes_the_addon_that_it_needs(tmp_path: Path, version: str
     assert installed == (HERE / f"godot{version}" / "platform.gd").read_bytes()
 
 
+CLASHES = [
+    pytest.param("4", "class_name Npc\nextends Node2D\n", "Npc", id="an NPC of its own"),
+    pytest.param("4", '@icon("a.svg")\nclass_name NpcWorld extends Node\n', "NpcWorld", id="on one line"),
+    pytest.param("3", 'extends Node\nclass_name NpcAsk, "ask.png"\n', "NpcAsk", id="Godot 3, with a picture"),
+]
+
+
+@pytest.mark.parametrize(("version", "script", "name"), CLASHES)
+def test_a_project_with_a_class_of_the_same_name_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], version: str, script: str, name: str
+) -> None:
+    config = "config_version=4\n" if version == "3" else "config_version=5\n"
+    (tmp_path / "project.godot").write_text(config, encoding="utf-8")
+    (tmp_path / "actors").mkdir()
+    (tmp_path / "actors" / "other.gd").write_text(script, encoding="utf-8")
+    assert main([str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert f"has the class_name {name}, " in told
+    assert "other.gd" in told
+    assert "--unnamed" in told
+    assert not (tmp_path / godot.ADDON).exists()
+
+
+@pytest.mark.parametrize("version", ["3", "4"])
+def test_an_addon_without_names_goes_beside_a_class_of_the_same_name(tmp_path: Path, version: str) -> None:
+    config = "config_version=4\n" if version == "3" else "config_version=5\n"
+    (tmp_path / "project.godot").write_text(config, encoding="utf-8")
+    (tmp_path / "npc.gd").write_text("class_name Npc\nextends Node2D\n", encoding="utf-8")
+    assert main([str(tmp_path), "--unnamed"]) == 0
+    scripts = list((tmp_path / godot.ADDON).glob("*.gd"))
+    assert scripts
+    assert not [file.name for file in scripts if b"class_name" in file.read_bytes()]
+
+
+def test_installing_again_does_not_clash_with_the_addon_itself(tmp_path: Path) -> None:
+    (tmp_path / "project.godot").write_text("config_version=5\n", encoding="utf-8")
+    (tmp_path / "player.gd").write_text("class_name NpcWorldMap\n# class_name Npc is the addon's\n", encoding="utf-8")
+    assert [main([str(tmp_path)]), main([str(tmp_path)])] == [0, 0]
+
+
+def test_the_licence_goes_along(tmp_path: Path) -> None:
+    folder = godot.install(tmp_path, "4")
+    assert (folder / "LICENSE").read_bytes() == (HERE.parents[2] / "LICENSE").read_bytes()
+
+
 def test_installing_into_what_is_no_project_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
     assert "project.godot" in capsys.readouterr().err

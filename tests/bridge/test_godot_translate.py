@@ -26,6 +26,8 @@ RULES = [
     pytest.param(_PICTURE_3, _PICTURE_4, id="new picture"),
     pytest.param("\timage.lock()\n\timage.unlock()\n\treturn\n", "\treturn\n", id="picture without locks"),
     pytest.param("-> PoolByteArray:", "-> PackedByteArray:", id="arrays"),
+    pytest.param("PoolIntArray([1])", "PackedInt32Array([1])", id="arrays of integers"),
+    pytest.param("PoolRealArray([1])", "PackedFloat32Array([1])", id="arrays of numbers"),
     pytest.param("typeof(x) == TYPE_REAL", "typeof(x) == TYPE_FLOAT", id="floats"),
     pytest.param("parse_json(text)", "JSON.parse_string(text)", id="from JSON"),
     pytest.param("to_json(entry)", "JSON.stringify(entry)", id="to JSON"),

@@ -39,6 +39,8 @@ _RULES = [
     (re.compile(r"(\w+) = Image\.new\(\)\n\s*\1\.create\("), r"\1 = Image.create("),
     (re.compile(r"^\s*\w+\.(?:un)?lock\(\)\n", re.MULTILINE), ""),
     # values
+    (re.compile(r"\bPoolIntArray\b"), "PackedInt32Array"),
+    (re.compile(r"\bPoolRealArray\b"), "PackedFloat32Array"),
     (re.compile(r"\bPool(\w+)Array\b"), r"Packed\1Array"),
     (re.compile(r"\bparse_json\("), "JSON.parse_string("),
     (re.compile(r"\bto_json\("), "JSON.stringify("),

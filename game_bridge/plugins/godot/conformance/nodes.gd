@@ -1,7 +1,9 @@
 # What the nodes do at the edges of their lives: without a world, unconnected, asked too much, taken out of the scene.
-extends "script.gd"
+extends "worlds.gd"
 
 const Picture = preload("addons/npc_sdk/picture.gd")
+const Core = preload("addons/npc_sdk/core.gd")
+const Msgpack = preload("addons/npc_sdk/msgpack.gd")
 
 const EDGES = [
 	"no_world",
@@ -12,13 +14,31 @@ const EDGES = [
 	"cancel_at_once",
 	"npc_leaves",
 	"new_session",
+	"leaves_while_opening",
+	"late_talk",
+	"given_up_while_broken",
 	"bad_values",
+	"packed_values",
 	"late_answer",
+	"wrong_status",
+	"nobody_hears_calls",
+	"ended",
 	"hints",
+	"another_character",
+	"asked_early",
+	"world_chosen",
+	"wrong_world",
+	"disabled_world",
+	"world_away",
+	"late_cancel",
+	"closed",
+	"host_name",
 	"no_screenshot",
 	"raw_picture",
 	"world_leaves",
 ]
+
+var _guest_results = []
 
 
 func _steps() -> Array:
@@ -95,6 +115,52 @@ func _step_new_session():
 	return "" if end == expected and again == expected else "%s, %s" % [str(end), str(again)]
 
 
+func _step_leaves_while_opening():
+	var before = yield(_sessions(), "completed")
+	var guest = _make_npc("mara")
+	var heard = Recorder.new(guest)
+	guest.ask("Now?")
+	var asked = guest.talk()
+	guest.leave()
+	yield(_settled(asked), "completed")
+	var after = yield(_sessions(), "completed")
+	guest.queue_free()
+	var is_so = heard.ends == [["finished", "", "cancelled"]] and asked.error.get("code") == "unknown_session"
+	return "" if is_so and after == before and not guest.is_busy() else str([heard.ends, asked.error, before, after])
+
+
+func _step_late_talk():
+	var before = yield(_sessions(), "completed")
+	var guest = _make_npc("mara")
+	_world.link.core.answer_s = -1.0
+	var asked = guest.talk()
+	_world.link.core.answer_s = 5.0
+	yield(_settled(asked), "completed")
+	var after = yield(_sessions(), "completed")
+	guest.queue_free()
+	return "" if asked.error.get("code") == "timeout" and after == before else str([asked.error, before, after])
+
+
+func _step_given_up_while_broken():
+	yield(get_tree(), "idle_frame")
+	var core = Core.new()
+	var welcome = {"type": "welcome", "protocol": 1, "capabilities": [], "npcs": [], "limits": core.limits}
+	welcome["resume"] = "0123456789abcdef01234567"
+	core._take(welcome)
+	core.interrupt()
+	core.answer_s = -1.0
+	core.ask({"type": "talk", "npc_id": "mara"})
+	core.ask({"type": "leave", "session_id": "s"})
+	core.poll()
+	welcome["resumed"] = true
+	welcome["heard"] = 0
+	core._take(welcome)
+	var types = []
+	for frames in core.outgoing:
+		types.append(Msgpack.new().unpack(frames[0])["type"])
+	return "" if types == ["ping", "leave"] else str(types)
+
+
 func _step_bad_values():
 	var ask = _world.set_state({"place": Vector2(1, 2)})
 	yield(_settled(ask), "completed")
@@ -104,9 +170,62 @@ func _step_bad_values():
 	return "" if codes == ["protocol", "too_large"] else str(codes)
 
 
+func _step_packed_values():
+	var packed = {
+		"texts": PoolStringArray(["sword", "shield"]),
+		"counts": PoolIntArray([1, -2]),
+		"shares": PoolRealArray([0.5]),
+	}
+	var read = Msgpack.new().unpack(Msgpack.new().pack(packed))
+	var bytes = Msgpack.new()
+	bytes.pack({"bytes": PoolByteArray([1])})
+	if bytes.error == "" or str(read) != str({"texts": ["sword", "shield"], "counts": [1, -2], "shares": [0.5]}):
+		return str([read, bytes.error])
+	var ask = _world.set_state({"signs": packed["texts"]})
+	yield(_settled(ask), "completed")
+	return "" if ask.error.size() == 0 else str(ask.error)
+
+
 func _step_late_answer():
 	yield(get_tree(), "idle_frame")
 	return "a call that never was could be answered" if _mara.answer("call-99", "accepted") else ""
+
+
+func _step_wrong_status():
+	_heard_mara.clear()
+	_mara.ask("Give me the sword.")
+	yield(_until(_heard_mara, "calls", 1), "completed")
+	var call_id = _heard_mara.calls[0]["call_id"]
+	var answers = [_mara.answer(call_id, "maybe"), _mara.answer(call_id, "refused", "No.")]
+	answers.append(_mara.answer(call_id, "refused"))
+	yield(_until(_heard_mara, "ends", 1), "completed")
+	var is_so = answers == [false, true, false] and _heard_mara.settled[0]["status"] == "refused"
+	return "" if is_so and _heard_mara.ends[0][0] == "finished" else str([answers, _heard_mara.settled, _heard_mara.ends])
+
+
+func _step_nobody_hears_calls():
+	var guest = _make_npc("mara")
+	guest.connect("tool_settled", self, "_on_guest_settled")
+	guest.ask("Give me the sword.")
+	var end = yield(guest, "ended")
+	guest.queue_free()
+	return "" if _guest_results == ["refused"] and end[1] == "stop" else str([_guest_results, end])
+
+
+func _on_guest_settled(result):
+	_guest_results.append(result["status"])
+
+
+func _step_ended():
+	var guest = _make_npc("pip")
+	guest.ask("Now?")
+	var end = yield(guest, "ended")
+	guest.ask("Now?", {"tool": "give_item"})
+	var failed = yield(guest, "ended")
+	guest.queue_free()
+	var is_so = end[0] == "Pip speaks." and end[1] == "stop" and end[2].size() == 0
+	is_so = is_so and failed[1] == "failed" and failed[2]["code"] == "bad_request"
+	return "" if is_so and not guest.is_busy() else str([end, failed])
 
 
 func _step_hints():

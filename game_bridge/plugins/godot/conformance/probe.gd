@@ -4,6 +4,8 @@ extends Node
 const WorldNode = preload("addons/npc_sdk/npc_world.gd")
 const NpcNode = preload("addons/npc_sdk/npc.gd")
 
+var world = null
+
 var _address = ""
 var _ends = 0
 
@@ -13,7 +15,7 @@ func _init(address: String):
 
 
 func _ready():
-	var world = WorldNode.new()
+	world = WorldNode.new()
 	world.address = _address
 	world.connect_at_start = false
 	world.reconnect = false
@@ -32,6 +34,7 @@ func _on_connected():
 	npc.connect("response_finished", self, "_on_finished")
 	add_child(npc)
 	npc.ask("Hello.")
+	world.set_state({"weather": "rain"})  # nobody listens for its error
 
 
 func _on_failed(error):

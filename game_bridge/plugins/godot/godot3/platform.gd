@@ -18,6 +18,11 @@ static func is_text(value) -> bool:
 	return typeof(value) == TYPE_STRING
 
 
+# Whether it goes over the wire as an array: bytes do not.
+static func is_list(value) -> bool:
+	return typeof(value) in [TYPE_ARRAY, TYPE_STRING_ARRAY, TYPE_INT_ARRAY, TYPE_REAL_ARRAY]
+
+
 static func no_bytes() -> PoolByteArray:
 	return PoolByteArray()
 
@@ -58,9 +63,14 @@ static func status_of(stream: StreamPeerTCP) -> int:
 	return stream.get_status()
 
 
-# A node that goes on while the game is paused: the server cuts off whoever falls silent.
-static func run_while_paused(node: Node) -> void:
-	node.pause_mode = Node.PAUSE_MODE_PROCESS
+# A method that is called at every frame, also while the game is paused or the node does not process: the server cuts
+# off whoever falls silent.
+static func follow_frames(node: Node, method: String) -> void:
+	node.get_tree().connect("idle_frame", node, method)
+
+
+static func leave_frames(node: Node, method: String) -> void:
+	node.get_tree().disconnect("idle_frame", node, method)
 
 
 # The viewport's picture in RGB, its longer side at most max_side pixels; null where nothing is drawn.

@@ -1,6 +1,15 @@
 # What Godot 3 and Godot 4 write differently, under one name each: this is Godot 4's half.
 # Knows nothing of NPCs. Called by every shared file.
 
+const _LISTS = [
+	TYPE_ARRAY,
+	TYPE_PACKED_STRING_ARRAY,
+	TYPE_PACKED_INT32_ARRAY,
+	TYPE_PACKED_INT64_ARRAY,
+	TYPE_PACKED_FLOAT32_ARRAY,
+	TYPE_PACKED_FLOAT64_ARRAY,
+]
+
 
 static func now_s() -> float:
 	return Time.get_ticks_msec() / 1000.0
@@ -16,6 +25,11 @@ static func is_float(value) -> bool:
 
 static func is_text(value) -> bool:
 	return typeof(value) == TYPE_STRING or typeof(value) == TYPE_STRING_NAME
+
+
+# Whether it goes over the wire as an array: bytes do not.
+static func is_list(value) -> bool:
+	return typeof(value) in _LISTS
 
 
 static func no_bytes() -> PackedByteArray:
@@ -58,9 +72,14 @@ static func status_of(stream: StreamPeerTCP) -> int:
 	return stream.get_status()
 
 
-# A node that goes on while the game is paused: the server cuts off whoever falls silent.
-static func run_while_paused(node: Node) -> void:
-	node.process_mode = Node.PROCESS_MODE_ALWAYS
+# A method that is called at every frame, also while the game is paused or the node does not process: the server cuts
+# off whoever falls silent.
+static func follow_frames(node: Node, method: String) -> void:
+	node.get_tree().process_frame.connect(Callable(node, method))
+
+
+static func leave_frames(node: Node, method: String) -> void:
+	node.get_tree().process_frame.disconnect(Callable(node, method))
 
 
 # The viewport's picture in RGB, its longer side at most max_side pixels; null where nothing is drawn.

@@ -1,28 +1,16 @@
 # One connection without its socket: what was asked and which replies are open, and how each ends exactly once.
-# Knows no bytes on the wire but msgpack. Driven by link.gd; a new connection takes a new core, one that resumes the old.
+# Knows no bytes on the wire but msgpack. Driven by link.gd; a new connection takes a new core, a resumed one the old.
 
-const Platform = preload("platform.gd")
 const Problem = preload("problem.gd")
 const Msgpack = preload("msgpack.gd")
 const Schema = preload("schema.gd")
 const Ask = preload("ask.gd")
+const Asks = preload("asks.gd")
+const Replies = preload("replies.gd")
 const Ledger = preload("ledger.gd")
 const Picture = preload("picture.gd")
 
 const REPLY_GRACE_S = 10.0  # beyond the server's own limit of a reply
-const _ANSWERS = {
-	"hello": "welcome",
-	"talk": "talking",
-	"leave": "left",
-	"state": "state_ok",
-	"learn": "learned",
-	"forget": "noted",
-	"happen": "felt",
-	"stats": "figures",
-	"sessions": "session_list",
-	"ping": "pong",
-	"bye": "goodbye",
-}
 const _NEEDS = {
 	"learn": "learn",
 	"forget": "learn",
@@ -43,30 +31,45 @@ var lost = {}  # why the connection ended; empty while it has not
 var outgoing = []  # messages, each an array of frames; taken by the owner
 var key = ""  # for going on after a break; empty where the server keeps nothing
 var resume_s = 0.0
+var is_meant_to_end = false  # the game closes it: what ends with it is no news
 var is_interrupted = false  # between a break and the welcome that goes on
 var successor = null  # the core of the new connection, where the server did not know the old one any more
 
 var _ledger = Ledger.new()
 var _last_ref = 0
-var _asks = {}  # ref: {ask, expects, until_s}
-var _replies = {}  # request_id: {sink, session_id, ref, said, calls, until_s}
-var _late = []  # [sink, event] and [ask, error] that must not come before the call that made them returns
+var _asks = Asks.new()
+var _replies = Replies.new()
 
 
-# Something whose answer matters; see ask.gd. A refusal of our own comes with the next poll.
-func ask(body: Dictionary):
-	var pending = Ask.new()
+# Something whose answer matters; see ask.gd. A refusal of our own comes after this call has returned.
+func ask(body: Dictionary) -> Ask:
+	var pending = Ask.new(body["type"])
+	if lost.size() == 0 and not is_welcome and body["type"] != "hello":
+		_asks.hold(pending, body)
+	else:
+		_begin(pending, body)
+	return pending
+
+
+func _begin(pending: Object, body: Dictionary) -> void:
 	var error = lost
 	if error.size() == 0 and _NEEDS.has(body["type"]):
 		error = _missing(_NEEDS[body["type"]])
 	if error.size() == 0:
 		error = _send(body, [])
 	if error.size() > 0:
-		_late.append([pending, error])
-		return pending
-	var until_s = Platform.now_s() + answer_s
-	_asks[_last_ref] = {"ask": pending, "expects": _ANSWERS[body["type"]], "until_s": until_s}
-	return pending
+		pending.refuse(error)
+	else:
+		_asks.add(pending, _last_ref, body["type"], _ledger.sent, answer_s)
+
+
+# Nobody wants what this opens any more. The ask settles with the error, after this call has returned.
+func regret(pending, error: Dictionary) -> void:
+	var ref = _asks.ref_of(pending)
+	if ref > 0:
+		_give_up(ref).refuse(error)
+	elif _asks.let_go(pending):
+		pending.refuse(error)
 
 
 # The first message of a connection; after a break it asks for what was open.
@@ -82,9 +85,7 @@ func hello(client: String, wants: Array):
 func interrupt() -> void:
 	is_interrupted = true
 	outgoing = []
-	for ref in _asks.keys():
-		if _asks[ref]["expects"] == "welcome":
-			_asks.erase(ref)
+	_asks.drop_hello()
 
 
 # What may help and wants no answer; left out where nobody would understand it.
@@ -106,20 +107,14 @@ func say(sink: Object, body: Dictionary, images: Array) -> void:
 	if error.size() > 0:
 		fail_later(sink, body["request_id"], error)
 		return
-	_replies[body["request_id"]] = {
-		"sink": sink,
-		"session_id": body["session_id"],
-		"ref": _last_ref,
-		"said": "",
-		"calls": {},
-		"until_s": Platform.now_s() + limits["reply_timeout_s"] + REPLY_GRACE_S,
-	}
+	_replies.add(sink, body, _last_ref, limits["reply_timeout_s"] + REPLY_GRACE_S)
 
 
 func fail_later(sink: Object, request_id: String, error: Dictionary) -> void:
-	_late.append([sink, Problem.failed(request_id, error, "")])
+	sink.call_deferred("hear", Problem.failed(request_id, error, ""))
 
 
+# Whether such a reply is open; its end comes.
 func cancel(request_id: String) -> bool:
 	if not _replies.has(request_id):
 		return false
@@ -131,42 +126,39 @@ func cancel(request_id: String) -> bool:
 func abandon(request_id: String) -> Dictionary:
 	if not _replies.has(request_id):
 		return {}
-	var said = _replies[request_id]["said"]
 	cancel(request_id)
-	_replies.erase(request_id)
+	var said = _replies.drop(request_id)
 	return {"type": "finished", "request_id": request_id, "text": said, "finish_reason": "cancelled"}
 
 
 # Empty, or why the call cannot be answered so.
 func answer(request_id: String, call_id: String, status: String, content) -> Dictionary:
-	var calls = _calls(request_id)
-	if not calls.has(call_id):
-		return _no_call(call_id)
-	if calls[call_id] and status == "accepted":
-		return Problem.make("bad_request", "call '%s' waits for the player" % call_id, "use confirm first")
-	var body = {"type": "tool_result", "session_id": _replies[request_id]["session_id"], "call_id": call_id}
-	body["status"] = status
-	body["content"] = content
-	var error = _send(body, [])
+	var error = _replies.call_fault(request_id, call_id)
 	if error.size() == 0:
-		calls.erase(call_id)
+		error = _replies.status_fault(request_id, call_id, status)
+	if error.size() == 0:
+		error = _send_about(request_id, call_id, {"type": "tool_result", "status": status, "content": content})
+	if error.size() == 0:
+		_replies.close_call(request_id, call_id)
 	return error
 
 
 # Empty, or why the player cannot be asked about this call any more.
 func confirm(request_id: String, call_id: String, is_agreed: bool, reason: String) -> Dictionary:
-	var calls = _calls(request_id)
-	if not calls.has(call_id):
-		return _no_call(call_id)
-	var body = {"type": "confirm", "session_id": _replies[request_id]["session_id"], "call_id": call_id}
-	body["is_agreed"] = is_agreed
-	body["reason"] = reason
-	var error = _send(body, [])
+	var error = _replies.call_fault(request_id, call_id)
+	if error.size() == 0:
+		error = _send_about(request_id, call_id, {"type": "confirm", "is_agreed": is_agreed, "reason": reason})
 	if error.size() == 0 and is_agreed:
-		calls[call_id] = false
+		_replies.agree(request_id, call_id)
 	elif error.size() == 0:
-		calls.erase(call_id)
+		_replies.close_call(request_id, call_id)
 	return error
+
+
+func _send_about(request_id: String, call_id: String, body: Dictionary) -> Dictionary:
+	body["session_id"] = _replies.session_of(request_id)
+	body["call_id"] = call_id
+	return _send(body, [])
 
 
 # Takes one message of the server. One that cannot be read ends the connection.
@@ -191,34 +183,27 @@ func receive(frames: Array) -> void:
 func lose(error: Dictionary) -> void:
 	if lost.size() == 0:
 		lost = error
-	var asks = _asks.values()
-	var replies = _replies
-	_asks = {}
-	_replies = {}
-	for entry in asks:
-		entry["ask"].settle({}, error)
-	for request_id in replies:
-		var reply = replies[request_id]
-		_tell(reply["sink"], Problem.failed(request_id, error, reply["said"]))
+	_asks.settle_all(error, is_meant_to_end)
+	_replies.end_all(error)
 
 
-# Gives up what was not answered in time, and brings what had to wait.
+# Gives up what was not answered in time.
 func poll() -> void:
-	var now_s = Platform.now_s()
-	for ref in _asks.keys():
-		if _asks.has(ref) and now_s > _asks[ref]["until_s"]:
-			_settle(ref, {}, Problem.make("timeout", "the server did not answer within %d s" % answer_s))
-	for request_id in _replies.keys():
-		if _replies.has(request_id) and now_s > _replies[request_id]["until_s"]:
-			_end(request_id, Problem.make("timeout", "the reply did not end in time"))
+	for ref in _asks.overdue():
+		if _asks.has(ref):
+			_give_up(ref).settle({}, Problem.make("timeout", "the server did not answer within %d s" % answer_s))
+	for request_id in _replies.overdue():
+		if _replies.has(request_id):
+			_replies.end(request_id, Problem.make("timeout", "the reply did not end in time"))
 			_send({"type": "cancel", "request_id": request_id}, [])
-	var late = _late
-	_late = []
-	for pair in late:
-		if pair[1].has("request_id"):
-			_tell(pair[0], pair[1])
-		else:
-			pair[0].settle({}, pair[1])
+
+
+# What the server has not heard it hears no more: a ping stands in its place, for the counts.
+func _give_up(ref: int):
+	var given_up = _asks.take(ref)
+	var packer = Msgpack.new()
+	_ledger.replace(given_up[1], [packer.pack({"type": "ping", "ref": ref})])
+	return given_up[0]
 
 
 func _send(body: Dictionary, images: Array) -> Dictionary:
@@ -269,14 +254,6 @@ func _missing(capability: String) -> Dictionary:
 	return Problem.make("unsupported", "the server does not know '%s'" % capability, "it is older than this client")
 
 
-func _calls(request_id: String) -> Dictionary:
-	return _replies[request_id]["calls"] if _replies.has(request_id) else {}
-
-
-func _no_call(call_id: String) -> Dictionary:
-	return Problem.make("unknown_request", "call '%s' is not open" % call_id, "it may have timed out")
-
-
 func _take(body: Dictionary) -> void:
 	_ledger.heard += 0 if body["type"] == "welcome" else 1
 	match body["type"]:
@@ -285,16 +262,16 @@ func _take(body: Dictionary) -> void:
 		"error":
 			_take_error(body)
 		"goodbye":
-			_settle(body.get("ref"), body, {})
+			_settle(body)
 			lose(Problem.make("connection_lost", "the server said goodbye: " + body["reason"], "connect again"))
 		"edited":
 			if body.get("npcs") != null and body["npcs"].size() > 0:
 				_take_cast(body["npcs"])
 		_:
 			if body.has("request_id"):
-				_take_event(body)
+				_replies.hear(body)
 			else:
-				_settle(body.get("ref"), body, {})
+				_settle(body)
 
 
 func _take_welcome(body: Dictionary) -> void:
@@ -319,7 +296,9 @@ func _take_welcome(body: Dictionary) -> void:
 	_take_cast(body["npcs"])
 	if is_resumed:
 		_catch_up(_or(body.get("heard"), 0))
-	_settle(body.get("ref"), body, {})
+	for pair in _asks.take_held():
+		_begin(pair[0], pair[1])
+	_settle(body)
 
 
 # Sends again what the server did not hear.
@@ -344,55 +323,22 @@ func _take_cast(entries: Array) -> void:
 func _take_error(body: Dictionary) -> void:
 	var error = Problem.read(body)
 	var ref = body.get("ref")
-	if ref != null and _asks.has(ref):
-		_settle(ref, {}, error)
+	if _asks.has(ref):
+		_asks.settle(ref, {}, error)
 		return
-	for request_id in _replies:
-		if _replies[request_id]["ref"] == ref:
-			_end(request_id, error)
-			return
+	var request_id = _replies.id_of(ref)
+	if request_id != "":
+		_replies.end(request_id, error)
+		return
 	if error["code"] == "connection_lost":
 		lose(error)
 	elif error["code"] != "unknown_request":  # which is a cancel or an answer that crossed the reply's end
-		push_warning("npc_sdk: the server refused a message: %s (%s)" % [error["message"], error["hint"]])
+		push_warning("npc_sdk: the server refused a message: " + Problem.told(error))
 
 
-func _take_event(event: Dictionary) -> void:
-	var request_id = event["request_id"]
-	if not _replies.has(request_id):
-		return  # late, after an end of our own
-	var reply = _replies[request_id]
-	match event["type"]:
-		"text":
-			reply["said"] += event["text"]
-		"tool_call":
-			reply["calls"][event["call_id"]] = event.get("needs_confirmation") == true
-		"tool_settled":
-			reply["calls"].erase(event["call_id"])
-		"finished":
-			_replies.erase(request_id)
-		"failed":
-			_end(request_id, Problem.read(event))
-			return
-	_tell(reply["sink"], event)
-
-
-func _end(request_id: String, error: Dictionary) -> void:
-	var reply = _replies[request_id]
-	_replies.erase(request_id)
-	_tell(reply["sink"], Problem.failed(request_id, error, reply["said"]))
-
-
-func _tell(sink, event: Dictionary) -> void:
-	if is_instance_valid(sink):
-		sink.hear(event)
-
-
-func _settle(ref, answer: Dictionary, error: Dictionary) -> void:
-	if ref == null or not _asks.has(ref):
-		return
-	var entry = _asks[ref]
-	_asks.erase(ref)
-	if error.size() == 0 and answer["type"] != entry["expects"]:
-		error = Problem.make("protocol", "the server answered with '%s'" % answer["type"])
-	entry["ask"].settle(answer if error.size() == 0 else {}, error)
+func _settle(body: Dictionary) -> void:
+	var ref = body.get("ref")
+	if _asks.has(ref):
+		_asks.settle(ref, body, {})
+	elif body["type"] == "talking":
+		_send({"type": "leave", "session_id": body["session_id"]}, [])  # nobody waits for it any more

@@ -51,9 +51,21 @@ func _init(listener: Object):
 	core.lost = Problem.make("connection_lost", "there is no connection yet", "wait for the signal connected")
 
 
+# The link is opened within this frame: what is asked until then waits, as it does while it dials.
+func expect() -> void:
+	if state == IDLE:
+		core = Core.new()
+		core.answer_s = timeout_s
+
+
+func is_expected() -> bool:
+	return state == IDLE and core.lost.size() == 0
+
+
 # Dial host and port, now and again after each loss until close.
 func open(host: String, port: int, client: String) -> void:
-	stop(Problem.make("connection_lost", "the client connects anew"))
+	if not is_expected():
+		stop(Problem.make("connection_lost", "the client connects anew"))
 	_host = "127.0.0.1" if host == "localhost" else host  # a name would block while it is looked up
 	_port = port
 	_client = client
@@ -63,11 +75,17 @@ func open(host: String, port: int, client: String) -> void:
 
 # Say bye; the socket closes when goodbye comes, or soon without it. The ask is settled by either.
 func close():
+	var was_idle = state == IDLE
 	if state != OPEN:
 		stop(Problem.make("connection_lost", "the client was closed"))
 	_is_leaving = true
 	_until_s = Platform.now_s() + BYE_S
-	return core.ask({"type": "bye"})
+	core.is_meant_to_end = true
+	var bye = core.ask({"type": "bye"})
+	bye.is_quiet = true
+	if state != OPEN and not was_idle:
+		_listener.link_lost(_closed())
+	return bye
 
 
 # Close at once: whatever is open ends with this error.
@@ -78,8 +96,8 @@ func stop(error: Dictionary) -> void:
 	_hang_up()
 	state = IDLE
 	_broken = {}
+	core.is_meant_to_end = true
 	core.lose(error)
-	core.poll()
 
 
 func poll() -> void:
@@ -101,7 +119,7 @@ func poll() -> void:
 func _dial() -> void:
 	_is_leaving = false
 	_has_greeted = false
-	if not core.is_interrupted or core.lost.size() > 0:
+	if core.lost.size() > 0:
 		core = Core.new()
 		core.answer_s = timeout_s
 	_zmtp = Zmtp.new(_listener.link_token())
@@ -129,15 +147,20 @@ func _await_tcp() -> void:
 			_drop(_broken if core.is_interrupted else _unreachable())
 
 
+# What is told of a connection that the game itself closes.
+func _closed() -> Dictionary:
+	return Problem.make("closed", "the game closed the connection")
+
+
 func _unreachable() -> Dictionary:
 	return Problem.make("connection_lost", "nobody answers at %s:%d" % [_host, _port], "is npc serve running there?")
 
 
 func _work() -> void:
 	var worked = core
-	var is_connected = Platform.status_of(_stream) == StreamPeerTCP.STATUS_CONNECTED
-	if is_connected:
-		is_connected = _pull()
+	var is_alive = Platform.status_of(_stream) == StreamPeerTCP.STATUS_CONNECTED
+	if is_alive:
+		is_alive = _pull()
 	_deliver()
 	if core == worked and core.successor != null:
 		_start_over()
@@ -147,7 +170,7 @@ func _work() -> void:
 		_drop(core.lost)
 	elif _zmtp.error.size() > 0:
 		_drop(_zmtp.error)
-	elif not is_connected:
+	elif not is_alive:
 		_break(_zmtp.end_error())
 	else:
 		if state == SHAKING and _zmtp.is_open() and not _has_greeted:
@@ -228,7 +251,7 @@ func _keep_time() -> void:
 		_drop(Problem.make("connection_lost", "the server was silent for %d s" % core.limits["idle_s"]))
 	elif state == OPEN and not _is_leaving and now_s >= _beat_s:
 		_beat_s = now_s + core.limits["heartbeat_s"]
-		core.ask({"type": "ping"})
+		core.ask({"type": "ping"}).is_quiet = true
 
 
 func _push() -> void:
@@ -311,5 +334,6 @@ func _drop(error: Dictionary) -> void:
 		error = dropped.lost
 	if is_persistent and not _is_leaving and error["retryable"]:
 		_wait_to_dial(LONGEST_WAIT_S)
+	var told = _closed() if _is_leaving else error
 	dropped.lose(error)
-	_listener.link_lost(error)
+	_listener.link_lost(told)

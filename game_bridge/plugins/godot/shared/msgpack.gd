@@ -67,7 +67,7 @@ func _write(value, depth: int) -> void:
 		_write_float(value)
 	elif Platform.is_text(value):
 		_write_text(value)
-	elif typeof(value) == TYPE_ARRAY:
+	elif Platform.is_list(value):
 		_write_size(value.size(), 0x90, 0xdc)
 		for item in value:
 			_write(item, depth + 1)
@@ -299,4 +299,6 @@ func _read_map(size: int, depth: int):
 		if error != "":
 			return null
 		map[key] = _read(depth + 1)
-	return map if error == "" else null
+	if error != "":
+		return null
+	return map

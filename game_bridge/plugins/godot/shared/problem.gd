@@ -7,6 +7,11 @@ static func make(code: String, message: String, hint: String = "") -> Dictionary
 	return {"code": code, "message": message, "hint": hint, "retryable": retryable}
 
 
+# For a log.
+static func told(error: Dictionary) -> String:
+	return error["message"] + (" (%s)" % error["hint"] if error["hint"] != "" else "")
+
+
 # The error of a message of the server: "error" and "failed" carry the same four fields, "failed" perhaps a bark.
 static func read(body: Dictionary) -> Dictionary:
 	return {

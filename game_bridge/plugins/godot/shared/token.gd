@@ -14,25 +14,28 @@ static func find(given: String, host: String, port: int) -> String:
 		return given
 	if OS.get_environment(VARIABLE) != "":
 		return OS.get_environment(VARIABLE)
-	return Platform.read_file(_path(port)).strip_edges()
+	return Platform.read_file(_path(host, port)).strip_edges()
 
 
 # What keeps `find` from a file that is there; empty where nothing does, or no file is needed.
 static func fault(given: String, host: String, port: int) -> String:
 	if not is_local(host) or given != "" or OS.get_environment(VARIABLE) != "":
 		return ""
-	var error = Platform.read_error(_path(port))
+	var error = Platform.read_error(_path(host, port))
 	if error == OK or error == ERR_FILE_NOT_FOUND:
 		return ""
-	return "the token file '%s' cannot be read: error %d of the engine" % [_path(port), error]
+	return "the token file '%s' cannot be read: error %d of the engine" % [_path(host, port), error]
 
 
 static func is_local(host: String) -> bool:
 	return host == "localhost" or host == "::1" or host.begins_with("127.")
 
 
-static func _path(port: int) -> String:
-	return "%s/npc-sdk/%d.token" % [_user_folder(), port]
+static func _path(host: String, port: int) -> String:
+	var name = str(port)
+	if host != "localhost" and host != "127.0.0.1":
+		name += "@" + host.replace(":", "-")
+	return "%s/npc-sdk/%s.token" % [_user_folder(), name]
 
 
 static func _user_folder() -> String:

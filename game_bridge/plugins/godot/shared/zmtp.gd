@@ -46,9 +46,9 @@ func is_open() -> bool:
 # another mechanism, which it does not say; but it may also be going away, so trying again is not ruled out.
 func end_error() -> Dictionary:
 	if _step == GREETING:
-		var error = _other_mechanism()
-		error["retryable"] = true
-		return error
+		var end = _other_mechanism()
+		end["retryable"] = true
+		return end
 	return Problem.make("connection_lost", "the server closed the connection", "is it still running?")
 
 

@@ -30,9 +30,9 @@ func _on_words(text):
 	$Words.text = _line
 
 
-func _on_tool_called(call):
-	print("the NPC wants: ", call["name"], " ", call["arguments"])
-	$Npc.answer(call["call_id"], "accepted", "done")
+func _on_tool_called(wanted):
+	print("the NPC wants: ", wanted["name"], " ", wanted["arguments"])
+	$Npc.answer(wanted["call_id"], "accepted", "done")
 
 
 func _on_finished(text, _reason):

@@ -1,4 +1,5 @@
-# A whole game: one NPC, one line to type in. With the argument --say=Hello. that is said at once, and the game ends.
+# A whole game: one NPC, one line to type in. With the argument --say=Hello. that is said at once, and the game ends;
+# after -- it may stand, too.
 extends Control
 
 var _line = ""
@@ -9,7 +10,7 @@ func _on_connected():
 	print("connected to: ", ", ".join(PackedStringArray($World.npcs().values())))
 	$World.set_state({"holds": ["sword"]}, "mara")  # before the game has told it, she cannot give it
 	$Npc.talk()
-	for argument in OS.get_cmdline_args():
+	for argument in OS.get_cmdline_args() + OS.get_cmdline_user_args():
 		if argument.begins_with("--say="):
 			_is_scripted = true
 			$Input.text_submitted.emit(argument.trim_prefix("--say="))
@@ -30,9 +31,9 @@ func _on_words(text):
 	$Words.text = _line
 
 
-func _on_tool_called(call):
-	print("the NPC wants: ", call["name"], " ", call["arguments"])
-	$Npc.answer(call["call_id"], "accepted", "done")
+func _on_tool_called(wanted):
+	print("the NPC wants: ", wanted["name"], " ", wanted["arguments"])
+	$Npc.answer(wanted["call_id"], "accepted", "done")
 
 
 func _on_finished(text, _reason):
