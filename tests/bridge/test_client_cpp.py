@@ -16,6 +16,8 @@ import pytest
 import game_bridge
 from game_bridge.conformance.run import PASSED, run_client
 
+from .bad_server import OPENED, bad_server, frame, keyed
+from .bad_server import play as play_turns
 from .bare_server import LIMITS, hear, message, shake_hands
 
 # compilers and clients have a patience of their own
@@ -160,6 +162,37 @@ def test_a_player_of_the_example_may_think_for_as_long_as_they_like(talk: str) -
             finally:
                 giving_up.cancel()
                 player.kill()
+
+
+def test_a_line_of_the_cpp_client_is_judged_by_what_was_heard(program: Path) -> None:
+    """A game stood still for an hour, twice; then the server is silent for some beats: a break as any other."""
+    has_answered = threading.Event()
+
+    def answers_and_falls_silent(peer: socket.socket) -> None:
+        state_ok = frame({"type": "state_ok", "ref": 2})
+        play_turns(
+            peer, ((b"", OPENED), (b"hello", keyed(1, capabilities=["resume", "state"])), (b"weather", state_ok))
+        )
+        has_answered.set()
+        while peer.recv(65536):
+            pass
+
+    def goes_on(peer: socket.socket) -> None:
+        shake_hands(peer)
+        peer.sendall(keyed(hear_until(peer, "hello")["ref"], resumed=True, heard=0))
+        while peer.recv(65536):
+            pass
+
+    with bad_server(answers_and_falls_silent, goes_on) as port:
+        command = [str(program), "patience", str(port)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as game:
+            giving_up = threading.Timer(_RUN_S, game.kill)
+            giving_up.start()
+            assert has_answered.wait(_PEER_S)
+            told, _ = game.communicate("\n")
+            giving_up.cancel()
+    yes = ["connected yes", "answer taken", "sound yes", "interrupted yes", "resumed yes"]
+    assert told.splitlines() == [*yes, "lost "]
 
 
 @pytest.mark.parametrize("header", sorted(path.name for path in (_CPP / "include" / "npc").glob("*.hpp")))

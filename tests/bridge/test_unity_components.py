@@ -25,7 +25,7 @@ _PLAYED = [
     "streams", "busy", "acts", "sees", "barks", "bad_start", "no_world", "cancelled", "cancelled_early",
     "npc_disabled", "npc_disabled_early", "npc_destroyed", "world_disabled", "world_disabled_early",
     "world_disabled_by_a_word", "world_destroyed", "reload", "reload_early", "quit", "quit_early", "quit_at_once",
-    "cut", "restart",
+    "no_hands", "another_npc", "npc_gone", "cut", "restart",
 ]  # fmt: skip
 
 pytestmark = [

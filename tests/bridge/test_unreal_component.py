@@ -27,7 +27,8 @@ _PLAYED = [
     "connects", "streams", "accepts", "refuses", "is_busy", "barks", "barks_and_is_gone", "cancels", "cancels_early",
     "cancels_at_the_greeting", "is_destroyed_by_the_greeting", "ends_play", "ends_play_early",
     "is_destroyed_by_a_word", "disconnects", "disconnects_in_a_word", "connects_in_a_word", "quits",
-    "is_not_connected", "shows_a_wrong_token", "writes_json", "is_cut", "is_restarted",
+    "is_not_connected", "asks_early", "talks_to_another", "has_no_hands", "shows_a_wrong_token", "writes_json",
+    "is_cut", "is_restarted",
 ]  # fmt: skip
 
 pytestmark = [

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,24 @@ PATIENCE_S = 60.0
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 
 
-def start(*arguments: str, environ: Mapping[str, str] = ENVIRON) -> subprocess.Popen[str]:
+def start(*arguments: str, environ: Mapping[str, str] = ENVIRON, heeds_hangups: bool = True) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "npc_sdk.cli", "serve", "--engine", "scripted", "--port", "0", *arguments]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env={**ENVIRON, **environ})
+    with _inheriting(signal.SIG_DFL if heeds_hangups else signal.SIG_IGN):
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env={**ENVIRON, **environ})
+
+
+@contextlib.contextmanager
+def _inheriting(heed: signal.Handlers) -> Iterator[None]:
+    """A child ignores the hang-ups that its parent ignores, and so may whatever runs these tests."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, heed)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def token_in(folder: Path) -> str:
@@ -57,11 +72,7 @@ def test_signal_ends_the_server_in_order(name: str, tmp_path: Path) -> None:
 
 @posix_only
 def test_a_closed_terminal_ends_no_server_that_was_started_to_outlive_it() -> None:
-    ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which children inherit
-    try:
-        server = start("--until-input-closes")
-    finally:
-        signal.signal(signal.SIGHUP, ignored)
+    server = start("--until-input-closes", heeds_hangups=False)
     with server:
         address = address_of(server)
         server.send_signal(signal.SIGHUP)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "npc/conversation.hpp"
+#include "patience.hpp"
 #include "promises.hpp"
 #include "vectors.hpp"
 
@@ -383,8 +384,10 @@ private:
 int main(int count, char** arguments) {
     if (count == 3 && std::string(arguments[1]) == "vectors") return run_vectors(arguments[2]);
     if (count == 2 && std::string(arguments[1]) == "promises") return run_promises();
+    if (count == 3 && std::string(arguments[1]) == "patience")
+        return Patience(static_cast<std::uint16_t>(std::atoi(arguments[2]))).run();
     if (count != 4) {
-        std::fprintf(stderr, "usage: %s HOST PORT TOKEN | vectors FOLDER | promises\n", arguments[0]);
+        std::fprintf(stderr, "usage: %s HOST PORT TOKEN | vectors FOLDER | promises | patience PORT\n", arguments[0]);
         return 2;
     }
     return Script(arguments[1], static_cast<std::uint16_t>(std::atoi(arguments[2])), arguments[3]).run();

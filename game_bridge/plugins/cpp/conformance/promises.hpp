@@ -8,7 +8,10 @@
 // A client in whose hands the server's messages and the clock are put.
 class Staged : public Offline {
 public:
-    Staged() { play(R"({"type":"welcome","ref":1,"protocol":1,"server":"s","capabilities":["tools"],
+    explicit Staged(bool is_welcome = true) {
+        if (is_welcome) connect();
+    }
+    void connect() { play(R"({"type":"welcome","ref":1,"protocol":1,"server":"s","capabilities":["tools","state"],
         "limits":{"max_body_bytes":2000,"max_images":1,"max_image_bytes":10,"reply_timeout_s":30.0},"npcs":[],
         "resume":"0123456789abcdef01234567","resume_s":9.0})"); }
 
@@ -31,7 +34,7 @@ public:
     }
     void pass(double seconds) {
         now += seconds;
-        end_overdue();
+        end_overdue(now);
         run_later();
     }
     std::string start(const npc::SayOptions& options = {}, const std::string& text = "Hello.") {
@@ -44,12 +47,19 @@ public:
     }
 
     double now = 0;
+    bool is_dialled = false;
     int ends = 0, hellos = 0;
-    std::string said, code;
+    std::string said, code, types;  // of what went out
     npc::ToolCall last_call;
 
 protected:
     double now_s() const override { return now; }
+    bool is_dialling() const override { return is_dialled; }
+    void transmit(const npc::Frames& frames) override {
+        npc::Value body;
+        Offline::transmit(frames);
+        types += npc::MsgpackReader(frames[0]).read(body) ? body.text_of("type") + " " : "? ";
+    }
 };
 
 inline const char* const kText = R"({"type":"text","request_id":"r-1","text":"Yes"})";
@@ -170,6 +180,58 @@ inline std::string promise_forgotten() {
     return client.severed.code == "connection_lost" ? expect(client, 1, "connection_lost") : "it goes on";
 }
 
+// Two questions of three are over before the line is back; a leave is meant all the same. A late session is left.
+inline std::string promise_given_up() {
+    Staged client;
+    int ends = 0;
+    client.break_off();
+    client.set_state({{"weather", "rain"}}, "", [&](const npc::Outcome<npc::Value>& outcome) { ends += !outcome; });
+    client.talk("mara", "Robin", [&](const npc::Outcome<npc::Talking>& outcome) { ends += !outcome; });
+    client.leave("s-1", [&](const npc::Outcome<npc::Value>& outcome) { ends += !outcome; });
+    client.pass(6);
+    client.types.clear();
+    client.come_back(2, true, 0);
+    client.play(R"({"type":"talking","ref":4,"session_id":"s-9","npc_id":"mara","greeting":""})");
+    client.run_later();
+    return ends == 3 && client.types == "ping ping leave leave " ? "" : std::to_string(ends) + ": " + client.types;
+}
+
+// Nobody listens to the answer, nor to the call.
+inline std::string promise_nothing_silent() {
+    Staged client;
+    std::string warned;
+    client.on_warning = [&](const npc::Error& error) { warned += error.code + " " + error.message + "|"; };
+    client.set_state({{"weather", "rain"}}, "nobody");
+    client.play(R"({"type":"error","ref":2,"code":"unknown_npc","message":"m"})");
+    client.say("mara-1", "Hello.", npc::Listener());
+    client.types.clear();
+    client.play(R"({"type":"tool_call","request_id":"r-1","call_id":"c","name":"n","arguments":{}})");
+    client.leave("mara-1");
+    client.sever({"connection_lost", "", "", true});
+    client.run_later();
+    const bool is_all = warned == "unknown_npc state: m|bad_request nobody listens to this call: n was refused|";
+    return is_all && client.types == "tool_result leave " ? "" : warned + " " + client.types;
+}
+
+// What is asked before there is a connection waits for it; for as long as for an answer.
+inline std::string promise_early() {
+    Staged client(false), late(false), closed(false);
+    std::string codes;
+    const auto note = [&](const npc::Outcome<npc::Value>& outcome) { codes += outcome.error.code + " "; };
+    client.is_dialled = late.is_dialled = true;
+    closed.sever({});
+    for (Staged* one : {&client, &late, &closed}) one->set_state({{"weather", "rain"}}, "", note);
+    closed.run_later();
+    client.pass(4);
+    if (codes != "connection_lost ") return "it did not wait, or without hope: " + codes;
+    client.connect();
+    client.pass(4);
+    client.play(R"({"type":"state_ok","ref":2})");
+    late.pass(6);
+    late.connect();
+    return codes == "connection_lost  connection_lost " && late.types.empty() ? "" : codes + late.types;
+}
+
 inline std::string promise_answer_in_time() {
     Staged client;
     int answers = 0;
@@ -198,7 +260,8 @@ inline int run_promises() {
         {"bad text", promise_bad_text},         {"call once", promise_call_once},
         {"answer in time", promise_answer_in_time}, {"another answer", promise_another_answer},
         {"resumed", promise_resumed},           {"not resumed", promise_not_resumed},
-        {"forgotten", promise_forgotten}};
+        {"forgotten", promise_forgotten},       {"given up", promise_given_up},
+        {"nothing silent", promise_nothing_silent}, {"early", promise_early}};
     int failures = 0;
     for (const auto& promise : promises) {
         const std::string problem = promise.second();

@@ -37,6 +37,8 @@ namespace NpcBridge.Conformance
                 { "many_threads", ManyThreads }, { "dispose_in_handler", DisposeInHandler },
                 { "dispose_in_reply", DisposeInReply }, { "reload", Reload }, { "back_pressure", BackPressure },
                 { "connect_again", ConnectAgain }, { "token_file", TokenFile },
+                { "call_kept", CallKept }, { "call_unagreed", CallUnagreed }, { "call_unheard", CallUnheard },
+                { "own_end", OwnEnd },
             };
             foreach (var step in steps)
             {
@@ -144,6 +146,70 @@ namespace NpcBridge.Conformance
             await Check.End(heard);
             Check.Same("answers", "True False", string.Join(" ", answers));
             Check.Same("settled", "give_item accepted", string.Join(" ", heard.Settled));
+        }
+
+        /// <summary>What could not be sent was no answer.</summary>
+        private async Task CallKept()
+        {
+            var heard = new Heard().Listen(await _client.TalkAsync("mara"), "The sword!", call =>
+            {
+                try
+                {
+                    call.Accept(new object());
+                }
+                catch (NpcException)
+                {
+                    call.Accept();
+                }
+            });
+            await Check.End(heard);
+            Check.Same("settled", "give_item accepted", string.Join(" ", heard.Settled));
+        }
+
+        /// <summary>Nor was one before the player agreed.</summary>
+        private async Task CallUnagreed()
+        {
+            var answers = new List<bool>();
+            var heard = new Heard().Listen(await _client.TalkAsync("mara"), "Take my coin.", call =>
+            {
+                answers.Add(call.Accept());
+                answers.Add(call.Confirm(true));
+                answers.Add(call.Confirm(false));
+                answers.Add(call.Accept());
+            }, new SayOptions { CanConfirm = true });
+            await Check.End(heard);
+            Check.Same("answers", "False True False True", string.Join(" ", answers));
+            Check.Same("settled", "charge accepted", string.Join(" ", heard.Settled));
+        }
+
+        private async Task CallUnheard()
+        {
+            var settled = "";
+            var mara = await _client.TalkAsync("mara");
+            var reply = mara.Say("The sword!", said => said.ToolSettled += result => settled += result.Status);
+            await Check.Within(reply.Completion);
+            Check.Same("settled", "refused", settled);
+            lock (_log)
+                Check.True("nothing in the log", _log.Any(line => line.Contains("nobody listens to ToolCalled")));
+        }
+
+        /// <summary>What the game itself ended is no fault, and nothing reconnects meanwhile.</summary>
+        private async Task OwnEnd()
+        {
+            foreach (var isPolite in new[] { true, false })
+            {
+                var states = new List<string>();
+                var options = Options(null);
+                options.Reconnects = true;
+                var client = new NpcClient(options);
+                client.StateChanged += (state, error) => states.Add(state + (error == null ? "" : " " + error));
+                await client.ConnectAsync();
+                if (isPolite)
+                    await client.CloseAsync();
+                client.Dispose();
+                await Check.Threads(OwnThreads);
+                Check.Same("states", "Connecting, Connected, Closed", string.Join(", ", states));
+            }
         }
 
         private async Task TooLarge()

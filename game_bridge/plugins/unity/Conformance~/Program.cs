@@ -15,12 +15,15 @@ namespace NpcBridge.Conformance
                 return Vectors.Run(arguments[1]);
             if (arguments.Length == 3 && (arguments[0] == "hostile" || arguments[0] == "fragile"))
                 return Hostile.Run(arguments[1], int.Parse(arguments[2]), arguments[0] == "hostile");
+            if (arguments.Length == 3 && (arguments[0] == "stalled" || arguments[0] == "regretful"))
+                return Patience.Run(arguments[1], int.Parse(arguments[2]), arguments[0] == "stalled");
             if (arguments.Length == 4 && arguments[0] == "habits")
                 return new Habits(arguments[1], int.Parse(arguments[2]), arguments[3]).Run().GetAwaiter().GetResult();
             if (arguments.Length == 3)
                 return new Script(arguments[0], int.Parse(arguments[1]), arguments[2]).Run().GetAwaiter().GetResult();
             Console.Error.WriteLine(
-                "usage: HOST PORT TOKEN | habits HOST PORT TOKEN | vectors FOLDER | hostile or fragile HOST PORT");
+                "usage: HOST PORT TOKEN | habits HOST PORT TOKEN | vectors FOLDER"
+                + " | hostile, fragile, stalled or regretful HOST PORT");
             return 2;
         }
     }

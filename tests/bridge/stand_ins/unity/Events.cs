@@ -19,6 +19,8 @@ namespace UnityEngine.Events
             Added.Clear();
         }
 
+        public int GetPersistentEventCount() => Wired.Count;
+
         protected void Invoke(object[] parameters)
         {
             foreach (var call in Calls())

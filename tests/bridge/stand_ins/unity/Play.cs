@@ -53,7 +53,7 @@ namespace StandIns
         internal readonly List<NpcToolCall> Calls = new List<NpcToolCall>();
         private bool _isMain = true;
 
-        internal Ears(NpcBehaviour npc)
+        internal Ears(NpcBehaviour npc, bool hasHands)
         {
             npc.Greeted.Wire(text => Hear(Greetings, text));
             npc.ResponseUpdated.Wire(text => Hear(Pieces, text));
@@ -61,7 +61,8 @@ namespace StandIns
             npc.Barked.Wire(text => Hear(Barks, text));
             npc.ResponseFinished.Wire(text => Hear(Ends, "finished " + text));
             npc.ResponseFailed.Wire(text => Hear(Ends, "failed " + text));
-            npc.ToolCalled.Wire(Calls.Add);
+            if (hasHands)
+                npc.ToolCalled.Wire(Calls.Add);
         }
 
         internal string Said => string.Concat(Pieces);
@@ -95,7 +96,7 @@ namespace StandIns
         internal NpcWorldBehaviour World { get; private set; }
         internal NpcBehaviour Npc { get; private set; }
 
-        internal Scene(string host, int port, bool hasWorld = true)
+        internal Scene(string host, int port, bool hasWorld, bool hasHands)
         {
             var hall = new GameObject("world");
             hall.SetActive(false);
@@ -111,7 +112,7 @@ namespace StandIns
             Player.Fill(Npc, "world", hasWorld ? World : null);
             Player.Fill(Npc, "npcId", "mara");
             Player.Fill(Npc, "player", "Robin");
-            Ears = new Ears(Npc);
+            Ears = new Ears(Npc, hasHands);
             hall.SetActive(true);
             Smith.SetActive(true);
         }
@@ -157,6 +158,14 @@ namespace StandIns
             Until("words", () => Ears.Pieces.Count > 2);
         }
 
+        /// <summary>Who talks to whom, as the server has it.</summary>
+        internal string Open()
+        {
+            var asked = World.Client.SessionsAsync();
+            Until("the sessions", () => asked.IsCompleted);
+            return string.Join(", ", asked.Result.Select(one => one.NpcId + " of " + one.Player));
+        }
+
         internal void Reload()
         {
             Player.ReloadDomain();
@@ -174,7 +183,8 @@ namespace StandIns
             Environment.SetEnvironmentVariable("NPC_SERVER_TOKEN", arguments[2]);
             foreach (var step in Steps.All)
             {
-                var scene = new Scene(arguments[0], int.Parse(arguments[1]), step.Key != "no_world");
+                var scene = new Scene(arguments[0], int.Parse(arguments[1]), step.Key != "no_world",
+                    step.Key != "no_hands");
                 try
                 {
                     Player.TakeLog();

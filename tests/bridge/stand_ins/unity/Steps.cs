@@ -19,7 +19,8 @@ namespace StandIns
             { "world_disabled", WorldDisabled }, { "world_disabled_early", WorldDisabledEarly },
             { "world_disabled_by_a_word", WorldDisabledByAWord }, { "world_destroyed", WorldDestroyed },
             { "reload", Reload }, { "reload_early", ReloadEarly }, { "quit", Quit }, { "quit_early", QuitEarly },
-            { "quit_at_once", QuitAtOnce }, { "cut", Cut }, { "restart", Restart },
+            { "quit_at_once", QuitAtOnce }, { "no_hands", NoHands }, { "another_npc", AnotherNpc },
+            { "npc_gone", NpcGone }, { "cut", Cut }, { "restart", Restart },
         };
 
         private static void Streams(Scene scene)
@@ -255,6 +256,55 @@ namespace StandIns
         private static void QuitAtOnce(Scene scene)
         {
             Check.Same("frames", 0f, Time.unscaledTime);
+        }
+
+        /// <summary>Nobody listens to the calls: they are refused at once.</summary>
+        private static void NoHands(Scene scene)
+        {
+            var settled = "";
+            Action<NpcReply> hears = reply => reply.ToolSettled += call => settled += call.Status + " ";
+            UnityEngine.Events.UnityAction<NpcToolCall> accepts = call => call.Accept();
+            Check.True("somebody listens", !scene.Npc.ToolCalled.HasListeners);
+            scene.Npc.Ask("Give me the sword.");
+            scene.UntilEnded();
+            Check.True("the end is " + scene.Ears.Ends[0], scene.Ears.Ends[0].EndsWith("Then not."));
+            Check.True("nothing in the log", Player.TakeLog().Any(line => line.Contains("nobody listens")));
+            scene.Npc.ReplyStarted += hears;
+            scene.Npc.ToolCalled.AddListener(accepts);
+            scene.Ears.Ends.Clear();
+            scene.Npc.Ask("Give me the sword.");
+            scene.UntilEnded();
+            scene.Npc.ToolCalled.RemoveListener(accepts);
+            Check.Same("settled", "accepted ", settled);
+            Check.True("somebody listens still", !scene.Npc.ToolCalled.HasListeners);
+        }
+
+        /// <summary>Another NPC, or another player, has a conversation of their own; the one before is over.</summary>
+        private static void AnotherNpc(Scene scene)
+        {
+            scene.Talk();
+            scene.Npc.NpcId = "pip";
+            scene.Ears.Ends.Clear();
+            scene.Npc.Ask("Now?");
+            scene.UntilEnded();
+            scene.Ears.EndedOnce("finished Pip speaks.");
+            Check.Same("open", "pip of Robin", scene.Open());
+            scene.Npc.Player = "Marian";
+            scene.Ears.Ends.Clear();
+            scene.Npc.Ask("Now?");
+            scene.UntilEnded();
+            Check.Same("open", "pip of Marian", scene.Open());
+        }
+
+        /// <summary>An NPC that is destroyed leaves no conversation behind, also none that comes late.</summary>
+        private static void NpcGone(Scene scene)
+        {
+            scene.Talk();
+            scene.Npc.NpcId = "pip";
+            scene.Npc.Ask("Now?");
+            UnityEngine.Object.Destroy(scene.Smith);
+            scene.Player.Frame();
+            scene.Until("no conversation", () => scene.Open().Length == 0);
         }
 
         /// <summary>The connection breaks and is made anew: the reply notices nothing.</summary>

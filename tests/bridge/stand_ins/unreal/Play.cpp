@@ -214,6 +214,40 @@ void IsNotConnected(FStage& Stage)
     Stage.EndedOnce(Cut);
 }
 
+// In the frame in which Connect was called, as a BeginPlay would.
+void AsksEarly(FStage& Stage)
+{
+    Stage.Connect();
+    Need(!Stage.Subsystem->IsConnected(), "it still dials");
+    Stage.Talk();
+}
+
+// Another NPC, or another player, has a conversation of their own; the one before is over.
+void TalksToAnother(FStage& Stage)
+{
+    Stage.Talk();
+    Stage.Npc->NpcId = TEXT("pip");
+    Stage.Npc->PlayerName = TEXT("Marian");
+    Stage.Ears->Clear();
+    Stage.Npc->Ask(TEXT("Now?"));
+    Stage.UntilEnded();
+    Stage.EndedOnce("finished stop Pip speaks.");
+    Same("the conversations", Stage.Open(), "pip of Marian|");
+}
+
+void HasNoHands(FStage& Stage)
+{
+    Stage.Npc->OnToolCalled = FNpcToolCalled();
+    Stage.Npc->Ask(TEXT("Give me the sword."));
+    Stage.UntilEnded();
+    Stage.EndedOnce("finished stop ");
+    Need(Stage.Ears->Ends.find("Then not.") != std::string::npos, "the NPC heard of it");
+    Same("the warnings", std::to_string(TakeWarnings()), "1");
+    Stage.Subsystem->SetState(TEXT("no name"), TEXT("rain"));
+    Stage.Until("the warning", [] { return Warnings() > 0; });
+    TakeWarnings();
+}
+
 void ShowsAWrongToken(FStage& Stage)
 {
     Stage.Subsystem->Connect(Stage.Host, Stage.Port, TEXT("wrong"));
@@ -273,7 +307,8 @@ int main(int Count, char** Arguments)
         {"ends_play", EndsPlay}, {"ends_play_early", EndsPlayEarly},
         {"is_destroyed_by_a_word", IsDestroyedByAWord}, {"disconnects", Disconnects},
         {"disconnects_in_a_word", DisconnectsInAWord}, {"connects_in_a_word", ConnectsInAWord}, {"quits", Quits},
-        {"is_not_connected", IsNotConnected}, {"shows_a_wrong_token", ShowsAWrongToken},
+        {"is_not_connected", IsNotConnected}, {"asks_early", AsksEarly},
+        {"talks_to_another", TalksToAnother}, {"has_no_hands", HasNoHands}, {"shows_a_wrong_token", ShowsAWrongToken},
         {"writes_json", WritesJson}, {"is_cut", IsCut}, {"is_restarted", IsRestarted}};
     if (Count != 4) return std::fprintf(stderr, "usage: HOST PORT TOKEN\n"), 2;
     Need(InitializeModuleNpcBridge() != nullptr, "the module is there");

@@ -84,4 +84,12 @@ void Log(const char* Channel, const TCHAR* Format, const TCHAR* Told)
 }
 
 int Warnings() { return Logged(); }
+
+// Those so far, which were expected.
+inline int TakeWarnings()
+{
+    const int Count = Logged();
+    Logged() = 0;
+    return Count;
+}
 }

@@ -151,6 +151,18 @@ public:
             return Open == 0;
         });
     }
+    // Who talks to whom, as the server has it.
+    std::string Open()
+    {
+        std::string Told;
+        bool bIsTold = false;
+        Subsystem->GetClient()->sessions([&](const npc::Outcome<std::vector<npc::SessionEntry>>& Answer) {
+            for (const npc::SessionEntry& One : Answer.answer) Told += One.npc_id + " of " + One.player + "|";
+            bIsTold = true;
+        });
+        Until("the conversations", [&] { return bIsTold; });
+        return Told;
+    }
     // In which a second end would come, if there were one.
     void Frames()
     {

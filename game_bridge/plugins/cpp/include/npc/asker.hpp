@@ -41,7 +41,7 @@ public:
     std::function<void(const Error&)> on_lost;
     std::function<void(const Error&)> on_interrupted;  // it broke, and is made anew: what is open goes on afterwards,
     std::function<void()> on_resumed;                  // or ends where on_lost comes instead of this
-    std::function<void(const Error&)> on_warning;  // what the server refused and nobody asked about
+    std::function<void(const Error&)> on_warning;  // what went wrong and nobody else hears of
     std::function<void(const Value&)> on_edited;   // set before connect: edits of the world's files
 
     bool is_connected() const { return is_welcome_; }  // also while it is interrupted
@@ -113,6 +113,8 @@ protected:
 
     virtual void transmit(const Frames& frames) = 0;
     virtual double now_s() const = 0;
+    // Whether a connection is being made or waited for: what is asked before its welcome then waits for that.
+    virtual bool is_dialling() const { return false; }
 
     // The first message of a connection; after a break it asks for what was open.
     void hello(const std::string& client, Done done) {
@@ -126,7 +128,7 @@ protected:
         is_greeting_ = true;
         const Error error = pack(std::move(body), bytes);
         if (!error.code.empty()) return later([done, error] { done(&error, Value()); });
-        asked_[hello_ref_ = refs_] = Asked{"welcome", std::move(done), now_s() + answer_timeout_s_};
+        asked_[hello_ref_ = refs_] = Asked{"hello", "welcome", std::move(done), now_s() + answer_timeout_s_, 0};
         transmit({bytes});
     }
     void bye(Done done) { ask({{"type", "bye"}}, "goodbye", "", std::move(done)); }
@@ -141,16 +143,17 @@ protected:
         return error.code.empty();
     }
 
-    // Any message but hello goes out, or is kept for when the connection is back.
-    void post(const Frames& frames) {
-        if (!welcome_.resume.empty()) ledger_.note(frames);
+    // Any message but hello goes out, or is kept for when the connection is back. Its number where it is kept, else 0.
+    std::int64_t post(const Frames& frames) {
+        const std::int64_t number = welcome_.resume.empty() ? 0 : ledger_.note(frames);
         if (!is_interrupted_) transmit(frames);
+        return number;
     }
 
     // The bytes of a body; an error with a code where there are none, or nobody to send them to.
     Error pack(Map body, std::string& bytes) const {
         if (!is_welcome_ && !is_greeting_)
-            return {"connection_lost", "there is no connection", "wait for on_connected", true};
+            return kAway;
         MsgpackWriter writer;
         if (!writer.write(std::move(body)))
             return {"protocol", "the message cannot be packed: " + writer.problem(), "", false};
@@ -169,29 +172,44 @@ protected:
 
     void settle(std::int64_t ref, const Error* error, const Value& body) {
         const auto found = asked_.find(ref);
-        if (found == asked_.end()) return;
+        if (found == asked_.end()) return regret(body);
         const Asked asked = std::move(found->second);
         asked_.erase(found);
         const std::string type = body.text_of("type");
         const Error wrong = {"protocol", "the server answered with " + type + " and not " + asked.answer, "", false};
-        asked.done(error == nullptr && type != asked.answer ? &wrong : error, body);
+        conclude(asked, error == nullptr && type != asked.answer ? &wrong : error, body);
     }
 
     // All, but for the hello that is just being answered.
     void end_asked(const Error& error) {
         for (auto entry = asked_.begin(); entry != asked_.end();) {
             if (is_greeting_ && entry->first == hello_ref_) { ++entry; continue; }
-            later([done = entry->second.done, error] { done(&error, Value()); });
+            fail_later(entry->second, error);
             entry = asked_.erase(entry);
         }
+    }
+    // What was asked before there was a connection: there will be none.
+    void end_early(const Error& error) {
+        for (const Early& early : std::exchange(early_, {})) fail_later(early.asked, error);
+    }
+    // There is one now.
+    void ask_early() {
+        away_ = kAway;
+        for (Early& early : std::exchange(early_, {}))
+            ask(std::move(early.body), early.asked.answer, early.capability, std::move(early.asked.done));
     }
 
     void end_overdue_asked(double now) {
         for (auto entry = asked_.begin(); entry != asked_.end();) {
             if (entry->second.deadline_s > now) { ++entry; continue; }
-            const Error error = {"timeout", "the server did not answer with " + entry->second.answer, "", true};
-            later([done = entry->second.done, error] { done(&error, Value()); });
+            give_up(entry->first, entry->second);
+            fail_later(entry->second, {"timeout", "the server did not answer with " + entry->second.answer, "", true});
             entry = asked_.erase(entry);
+        }
+        // the longest wait is in front
+        while (!early_.empty() && early_.front().asked.deadline_s <= now) {
+            fail_later(early_.front().asked, away_);
+            early_.pop_front();
         }
     }
 
@@ -216,17 +234,25 @@ protected:
     bool is_welcome_ = false, is_greeting_ = false, is_interrupted_ = false;
     double answer_timeout_s_ = 5.0;
     std::int64_t refs_ = 0, connections_ = 0;
+    const Error kAway = {"connection_lost", "there is no connection", "wait for on_connected", true};
+    Error away_ = kAway;  // why there is none
 
 private:
     struct Asked {
-        std::string answer;
-        Done done;
+        std::string type, answer;
+        Done done;  // may be empty
         double deadline_s;
+        std::int64_t sent;  // its number in the ledger
+    };
+    struct Early {
+        Map body;
+        std::string capability;
+        Asked asked;
     };
     template <class Answer, class Read>
     static Done typed(Then<Answer> then, Read read) {
+        if (!then) return nullptr;
         return [then = std::move(then), read](const Error* error, const Value& body) {
-            if (!then) return;
             if (error != nullptr) then({false, Answer(), *error});
             else then({true, read(body), Error()});
         };
@@ -237,13 +263,42 @@ private:
 
     void ask(Map body, const std::string& answer, const std::string& capability, Done done) {
         std::string bytes;
+        Asked asked = {*body.front().second.text(), answer, std::move(done), now_s() + answer_timeout_s_, 0};
+        if (!is_welcome_ && is_dialling()) return early_.push_back({std::move(body), capability, std::move(asked)});
         const std::int64_t ref = ++refs_;
         body.emplace_back("ref", ref);
         Error error = capability.empty() ? Error() : missing(capability);
         if (error.code.empty()) error = pack(std::move(body), bytes);
-        if (!error.code.empty()) return later([done, error] { done(&error, Value()); });
-        asked_[ref] = Asked{answer, std::move(done), now_s() + answer_timeout_s_};
-        post({bytes});
+        if (!error.code.empty()) return fail_later(asked, error);
+        asked_[ref] = std::move(asked);
+        const std::int64_t sent = post({bytes});
+        const auto found = asked_.find(ref);  // sending may have ended everything
+        if (found != asked_.end()) found->second.sent = sent;
+    }
+
+    void fail_later(const Asked& asked, const Error& error) {
+        later([this, asked, error] { conclude(asked, &error, Value()); });
+    }
+
+    // A failure that nobody listens to is told all the same, but for that of a connection that is gone.
+    void conclude(const Asked& asked, const Error* error, const Value& body) {
+        if (asked.done) return asked.done(error, body);
+        if (error == nullptr || error->code == "connection_lost") return;
+        tell(on_warning, Error{error->code, asked.type + ": " + error->message, error->hint, error->is_retryable});
+    }
+
+    // Nobody waits for this answer any more: a server that did not hear the question hears it no more. What is to end
+    // shall end.
+    void give_up(std::int64_t ref, const Asked& asked) {
+        if (asked.answer == "left" || asked.answer == "goodbye") return;
+        MsgpackWriter writer;
+        writer.write(Map{{"type", "ping"}, {"ref", ref}});
+        ledger_.replace(asked.sent, {writer.bytes()});
+    }
+
+    // An answer that nobody waits for: of what it opened, nothing stays.
+    void regret(const Value& body) {
+        if (body.text_of("type") == "talking") order({{"type", "leave"}, {"session_id", body.text_of("session_id")}});
     }
 
     void hint(Map body, const std::string& capability) {
@@ -255,6 +310,7 @@ private:
     }
 
     std::map<std::int64_t, Asked> asked_;
+    std::deque<Early> early_;
     std::int64_t hello_ref_ = 0;
     std::deque<std::function<void()>> later_;
 };

@@ -40,6 +40,7 @@ public:
         if (state_ != State::closed && state_ != State::waiting) return;
         wait_s_ = options_.first_wait_s;
         is_leaving_ = false;
+        away_ = kAway;
         begin();
     }
 
@@ -48,14 +49,14 @@ public:
         if (!is_connected() || is_interrupted()) return close();
         is_leaving_ = true;
         Protocol::bye([this, attempt = attempts_](const Error*, const Value&) {
-            if (attempt == attempts_) drop(lost("the client said goodbye"));
+            if (attempt == attempts_) finish(lost("the client said goodbye"));
         });
     }
 
     // Now, without a goodbye: everything open ends with connection_lost.
     void close() {
         is_leaving_ = true;
-        drop(lost("the client was closed"));
+        finish(lost("the client was closed"));
         if (!is_polling_) run_later();
     }
 
@@ -67,12 +68,14 @@ public:
         if (is_polling_) return;
         const Polling guard(is_polling_);
         run_later();
+        // judged as of before the reading: a game that stood still first hears what came meanwhile
+        const double now = now_s();
         if (state_ == State::waiting && is_interrupted() && now_s() > resume_until_s_) sever(broken_);
         if (state_ == State::waiting && now_s() >= retry_at_s_) begin();
         if (state_ == State::connecting) finish_connect();
         if (state_ == State::open) exchange();
-        if (state_ == State::open || state_ == State::connecting) mind_time();
-        end_overdue();
+        if (state_ == State::open || state_ == State::connecting) mind_time(now);
+        if (state_ != State::open || full_polls_ % kMaxFullPolls == 0) end_overdue(now);
         run_later();
     }
 
@@ -87,10 +90,17 @@ protected:
         const bool is_hopeless = (error.code == "auth" || error.code == "version") && !error.is_retryable;
         const bool is_final = is_leaving_ || !options_.reconnects || is_hopeless;
         const bool is_told = !is_leaving_;
-        drop(error);
-        if (!is_final) wait((std::min)(wait_s_, options_.longest_wait_s));
+        if (is_final) {
+            finish(error);
+        } else {
+            drop(error);
+            away_ = error;
+            wait((std::min)(wait_s_, options_.longest_wait_s));
+        }
         if (is_told) later([this, error] { tell(on_lost, error); });
     }
+
+    bool is_dialling() const override { return state_ != State::closed && !is_leaving_; }
 
     double now_s() const override {
         return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -100,7 +110,10 @@ private:
     enum class State { closed, waiting, connecting, open };
     static constexpr std::size_t kMaxWaitingBytes = 64u << 20;
     static constexpr double kFirstResumeWait_s = 0.1, kLongestResumeWait_s = 1.0;
+    static constexpr double kLeastSilence_s = 2.0, kLeastBeat_s = 0.05;
+    static constexpr int kLeastSilentBeats = 3;
     static constexpr std::size_t kReadBytes = 64u << 10, kReadsAtOnce = 8;
+    static constexpr std::size_t kMaxFullPolls = 32;  // a server that never stops must not stop the clock
 
     struct Polling {
         explicit Polling(bool& flag) : is_polling(flag) { is_polling = true; }
@@ -130,15 +143,17 @@ private:
         if (progress == Socket::Progress::done) state_ = State::open;
     }
 
-    // Write what waits, read what came, and hand it out; a bounded amount, so that a flood costs no frame.
+    // Read what came, hand it out, and write what waits: a break is seen when all before it was heard, a goodbye for
+    // one. A bounded amount, so that a flood costs no frame.
     void exchange() {
-        write_all();
+        ++full_polls_;
         for (std::size_t reads = 0; reads < kReadsAtOnce && state_ == State::open; ++reads) {
             buffer_.resize(kReadBytes);
             const long count = socket_.read(&buffer_[0], buffer_.size());
+            if (count <= 0) full_polls_ = 0;
             if (count < 0) return come_back(closed_error());
             if (count == 0) break;
-            heard_s_ = now_s();
+            silent_beats_ = 0;
             zmtp_->feed(std::string_view(buffer_).substr(0, static_cast<std::size_t>(count)));
             hand_out();
         }
@@ -164,7 +179,8 @@ private:
             if (error != nullptr) return error->code == "timeout" ? come_back(*error) : sever(*error);
             const bool was_broken = std::exchange(is_back_, false);
             wait_s_ = options_.first_wait_s;
-            ping_at_s_ = now_s() + welcome().limits.heartbeat_s;
+            ping_at_s_ = now_s() + beat_s();
+            silent_beats_ = 0;
             if (was_broken && welcome().is_resumed) return tell(on_resumed);
             if (was_broken) later([this] { tell(on_lost, kForgotten); });
             later([this] { tell(on_connected, welcome()); });
@@ -211,16 +227,35 @@ private:
         return error;
     }
 
-    void mind_time() {
-        const double now = now_s();
+    double beat_s() const {
+        const Limits& limits = welcome().limits;
+        return (std::max)(kLeastBeat_s, (std::min)(limits.heartbeat_s, limits.idle_s / 3));
+    }
+
+    // Beats are counted, not seconds: a game that stood still has not heard that nobody spoke. The last beat leaves no
+    // time for an answer, and does not count.
+    bool is_silent() const {
+        double patience_s = welcome().limits.idle_s;
+        if (!welcome().resume.empty())
+            patience_s = (std::min)(patience_s, (std::max)(kLeastSilentBeats * beat_s(), kLeastSilence_s));
+        return (silent_beats_ - 1) * beat_s() >= patience_s;
+    }
+
+    void mind_time(double now) {
         if (!is_connected() || is_interrupted()) {
             if (now > deadline_s_) come_back(lost(place() + " did not answer in time"));
             return;
         }
-        if (now - heard_s_ > welcome().limits.idle_s) return sever(lost(place() + " is silent"));
+        if (is_silent()) return come_back(lost(place() + " is silent"));
         if (now < ping_at_s_) return;
-        ping_at_s_ = now + welcome().limits.heartbeat_s;
+        ping_at_s_ = now + beat_s();
+        ++silent_beats_;
         order({{"type", "ping"}});
+    }
+
+    void finish(const Error& error) {
+        drop(error);
+        end_early(error);
     }
 
     void drop(const Error& error) {
@@ -249,7 +284,9 @@ private:
     bool is_back_ = false;  // the next welcome tells whether what broke goes on
     Error broken_;
     std::int64_t attempts_ = 0;
-    double resume_until_s_ = 0, deadline_s_ = 0, retry_at_s_ = 0, wait_s_ = 0, heard_s_ = 0, ping_at_s_ = 0;
+    double resume_until_s_ = 0, deadline_s_ = 0, retry_at_s_ = 0, wait_s_ = 0, ping_at_s_ = 0;
+    std::int64_t silent_beats_ = 0;  // sent since something came
+    std::size_t full_polls_ = 0;     // one after the other that left something to read
 };
 
 }  // namespace npc

@@ -15,8 +15,8 @@ public:
 
     std::int64_t heard = 0;  // messages of the server's
 
-    // A message goes out; the oldest of very many are forgotten.
-    void note(const Frames& frames) {
+    // A message goes out, and this is its number, from 1; the oldest of very many are forgotten.
+    std::int64_t note(const Frames& frames) {
         ++sent_;
         bytes_ += size_of(frames);
         kept_.push_back(frames);
@@ -24,6 +24,16 @@ public:
             bytes_ -= size_of(kept_.front());
             kept_.pop_front();
         }
+        return sent_;
+    }
+
+    // A message that is no longer meant: whoever did not hear it gets another in its place, so counts stay.
+    void replace(std::int64_t number, const Frames& instead) {
+        const std::int64_t index = static_cast<std::int64_t>(kept_.size()) - (sent_ - number) - 1;
+        if (number < 1 || index < 0) return;
+        Frames& kept = kept_[static_cast<std::size_t>(index)];
+        bytes_ += size_of(instead) - size_of(kept);
+        kept = instead;
     }
 
     // What was sent after the first count messages; false where that was forgotten, or never sent.

@@ -124,9 +124,8 @@ protected:
         end_open(error);
     }
 
-    // What waited too long for the server ends now.
-    void end_overdue() {
-        const double now = now_s();
+    // What waited too long for the server ends; now is a moment since which all that came was read.
+    void end_overdue(double now) {
         end_overdue_asked(now);
         std::vector<std::string> overdue;
         for (const auto& entry : replies_)
@@ -191,6 +190,7 @@ private:
         is_welcome_ = true;
         is_greeting_ = is_interrupted_ = false;
         if (!is_new && welcome_.is_resumed) send_missed();
+        ask_early();
     }
 
     void send_missed() {
@@ -277,9 +277,11 @@ private:
                                body.text_of("name"), *body.find("arguments"), body.boolean_of("needs_confirmation")};
         reply.calls[call.call_id] = !call.needs_confirmation;
         const auto& callback = call.needs_confirmation ? listener.on_confirm : listener.on_tool_call;
-        if (callback) callback(call);
-        else if (call.needs_confirmation) confirm(call, false, "nobody asks the player");
+        if (callback) return callback(call);
+        if (call.needs_confirmation) confirm(call, false, "nobody asks the player");
         else refuse(call, "the game does not know how");
+        tell(on_warning, Error{"bad_request", "nobody listens to this call: " + call.name + " was refused",
+                               "set on_tool_call, and on_confirm for what the player must agree to", false});
     }
 
     bool answer(const ToolCall& call, const char* status, Value content) {

@@ -11,21 +11,36 @@ namespace NpcBridge
         private const int MaxMessages = 256;
         private const long MaxBytes = 1024 * 1024;
 
-        private readonly Queue<byte[]> _kept = new Queue<byte[]>();
+        private readonly List<byte[]> _kept = new List<byte[]>();
         private long _sent;
         private long _bytes;
 
         /// <summary>Messages of the server's.</summary>
         internal long Heard { get; set; }
 
-        /// <summary>A message goes out; the oldest of very many are forgotten.</summary>
-        internal void Note(byte[] data)
+        /// <summary>
+        /// A message goes out, and this is its number, from 1; the oldest of very many are forgotten.
+        /// </summary>
+        internal long Note(byte[] data)
         {
             _sent++;
             _bytes += data.Length;
-            _kept.Enqueue(data);
+            _kept.Add(data);
             while (_kept.Count > 0 && (_kept.Count > MaxMessages || _bytes > MaxBytes))
-                _bytes -= _kept.Dequeue().Length;
+                Forget();
+            return _sent;
+        }
+
+        /// <summary>
+        /// A message that is no longer meant: whoever did not hear it gets another in its place, so counts stay.
+        /// </summary>
+        internal void Replace(long number, byte[] instead)
+        {
+            var index = _kept.Count - (_sent - number) - 1;
+            if (number < 1 || index < 0)
+                return;
+            _bytes += instead.Length - _kept[(int)index].Length;
+            _kept[(int)index] = instead;
         }
 
         /// <summary>
@@ -36,14 +51,19 @@ namespace NpcBridge
             var missed = _sent - count;
             if (missed < 0 || missed > _kept.Count)
                 return null;
-            var all = new List<byte[]>(_kept);
-            return all.GetRange(all.Count - (int)missed, (int)missed);
+            return _kept.GetRange(_kept.Count - (int)missed, (int)missed);
         }
 
         internal void StartOver()
         {
             Heard = _sent = _bytes = 0;
             _kept.Clear();
+        }
+
+        private void Forget()
+        {
+            _bytes -= _kept[0].Length;
+            _kept.RemoveAt(0);
         }
     }
 }

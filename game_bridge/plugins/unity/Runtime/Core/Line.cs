@@ -9,6 +9,7 @@ namespace NpcBridge
     internal sealed class Line
     {
         private const int CloseMs = 300;
+        private const int MaxFullReads = 256;
 
         private readonly FrameReader _reader = new FrameReader();
         private readonly List<byte[]> _frames = new List<byte[]>();
@@ -16,9 +17,16 @@ namespace NpcBridge
         private readonly Wire _wire;
         private readonly Outbox _outbox;
         private NpcException _broken;
+        private int _fullReads;
 
-        /// <summary>When something came last.</summary>
-        internal double Heard { get; set; } = Clock.Now;
+        /// <summary>How many beats were sent since something came.</summary>
+        internal int SilentBeats { get; set; }
+
+        /// <summary>
+        /// Whether all is read that had come before the last look; also after very much, since a flood must not stop
+        /// the clock.
+        /// </summary>
+        internal bool IsReadOut => _fullReads % MaxFullReads == 0;
 
         /// <summary>Connect and shake hands. Throws NpcException; onFull hears that the server takes nothing.</summary>
         internal Line(NpcClientOptions options, double deadline, Func<bool> isStopped, Action<NpcException> onFull)
@@ -47,15 +55,17 @@ namespace NpcBridge
             // frames may have come together with the last bytes of the handshake
             if (!HandOut(take))
                 return;
+            // of the writing half: what came before that is heard first, a goodbye for one
             var broken = Volatile.Read(ref _broken);
-            if (broken != null)
-                throw broken;
             var count = _wire.Receive(_buffer);
-            if (count == 0)
-                return;
-            Heard = Clock.Now;
-            _reader.Append(_buffer, count);
-            HandOut(take);
+            _fullReads = count == _buffer.Length ? _fullReads + 1 : 0;
+            if (count > 0)
+            {
+                SilentBeats = 0;
+                _reader.Append(_buffer, count);
+            }
+            if (HandOut(take) && broken != null && IsReadOut)
+                throw broken;
         }
 
         internal void Close()

@@ -14,7 +14,6 @@ namespace NpcBridge
     {
         private const double CancelGraceS = 10;
         private const double ReplyGraceS = 5;
-        private const double LookEveryS = 0.05;
 
         private readonly object _gate = new object();
         private readonly Dictionary<long, Asking> _asked = new Dictionary<long, Asking>();
@@ -28,8 +27,6 @@ namespace NpcBridge
         private bool _isInterrupted;
         private volatile bool _isEnded;
         private long _lastRef;
-        private double _nextPing;
-        private double _nextLook;
 
         internal NpcWelcome Welcome { get; private set; }
 
@@ -52,6 +49,7 @@ namespace NpcBridge
                 try
                 {
                     Step();
+                    Listen();
                 }
                 catch (NpcException error)
                 {
@@ -59,7 +57,7 @@ namespace NpcBridge
                     continue;
                 }
                 WaitForGame();
-                BeatAndListen();
+                Beat();
             }
             return _lost ?? NpcException.Lost("the client was closed");
         }
@@ -105,11 +103,11 @@ namespace NpcBridge
                     throw Gone();
                 number = ++_lastRef;
                 body["ref"] = number;
-                Send(body, null);
+                asking.Sent = Send(body, null);
                 _asked[number] = asking;
             }
             if (cancel.CanBeCanceled)
-                asking.Cancelling = cancel.Register(() => GiveUp(number, asking));
+                asking.Cancelling = cancel.Register(() => Cancel(number, asking));
             if (asking.Task.IsCompleted)
                 asking.Cancelling.Dispose();
             return asking.Task;
@@ -170,7 +168,8 @@ namespace NpcBridge
             return NpcException.Lost((_lost ?? NpcException.Lost("the connection ended")).Message);
         }
 
-        private void Send(Dictionary<string, object> body, IList<NpcPicture> pictures)
+        /// <summary>The number of the message where it is kept, else 0.</summary>
+        private long Send(Dictionary<string, object> body, IList<NpcPicture> pictures)
         {
             var frames = new List<byte[]> { MsgPack.Pack(body) };
             if (Welcome != null && frames[0].Length > Welcome.MaxBodyBytes)
@@ -179,10 +178,10 @@ namespace NpcBridge
                 frames.Add(picture.Data);
             CheckPictures(frames);
             var data = Zmtp.Message(frames);
-            if (Welcome?.Resume != null)
-                _ledger.Note(data);
+            var number = Welcome?.Resume != null ? _ledger.Note(data) : 0;
             if (!_isInterrupted)
                 _line.Add(data);
+            return number;
         }
 
         private void CheckPictures(List<byte[]> frames)
@@ -204,6 +203,7 @@ namespace NpcBridge
         /// <summary>Throws NpcException (connection_lost) where the line broke; all else ends the connection.</summary>
         private void Step()
         {
+            var now = Clock.Now;
             try
             {
                 _line.Read(Take);
@@ -212,7 +212,9 @@ namespace NpcBridge
             {
                 Break(error);
             }
-            EndLate();
+            // as of before the look: a game that stood still first hears what came meanwhile
+            if (_line.IsReadOut)
+                EndLate(now);
         }
 
         private bool Take(List<byte[]> frames)
@@ -286,9 +288,8 @@ namespace NpcBridge
         private void Settle(ServerMessage message)
         {
             var asking = Take(message.Ref);
-            if (asking != null)
-                asking.Settle(message);
-            else if (message.Type == "talking")
+            var isHeard = asking != null && asking.Settle(message);
+            if (!isHeard && message.Type == "talking")
                 // nobody waits for this session any more
                 Tell(Body("leave", "session_id", message.Text("session_id")));
         }
@@ -304,61 +305,27 @@ namespace NpcBridge
             }
         }
 
-        private void GiveUp(long number, Asking asking)
+        private void Cancel(long number, Asking asking)
         {
-            Take(number);
+            GiveUp(number);
             asking.Cancel();
         }
 
-        private void EndLate()
+        /// <summary>
+        /// Nobody waits for this answer any more: a server that did not hear the question hears it no more.
+        /// </summary>
+        private Asking GiveUp(long number)
         {
-            var now = Clock.Now;
-            if (now < _nextLook)
-                return;
-            _nextLook = now + LookEveryS;
-            var late = new List<OpenReply>();
-            var numbers = new List<long>();
             lock (_gate)
             {
-                foreach (var open in _replies.Values)
-                    if (now > open.Deadline)
-                        late.Add(open);
-                foreach (var open in late)
-                    _replies.Remove(open.Reply.RequestId);
-                foreach (var pair in _asked)
-                    if (now > pair.Value.Deadline)
-                        numbers.Add(pair.Key);
-            }
-            foreach (var number in numbers)
-                Take(number)?.Fail(NpcException.Lost("the server did not answer in time", "is it busy, or gone?"));
-            foreach (var open in late)
-            {
-                Tell(Body("cancel", "request_id", open.Reply.RequestId));
-                Deliver(open.Reply, ServerMessage.Failed(open.Reply.RequestId,
-                    new NpcException("timeout", "the reply did not end in time", "", true)));
+                var asking = Take(number);
+                if (asking != null && !asking.IsStillMeant)
+                    _ledger.Replace(asking.Sent, Zmtp.Message(new[] { MsgPack.Pack(Body("ping", "ref", number)) }));
+                return asking;
             }
         }
 
-        private void BeatAndListen()
-        {
-            if (Clock.Now - _line.Heard > Welcome.IdleS)
-                Break(NpcException.Lost("the server was silent for " + Welcome.IdleS + " s"));
-            if (Clock.Now < _nextPing)
-                return;
-            _nextPing = Clock.Now + Math.Min(Welcome.HeartbeatS, Welcome.IdleS / 3);
-            Tell(Body("ping"), false);
-        }
-
-        private void WaitForGame()
-        {
-            while (_options.Dispatcher != null && _options.Dispatcher.Count > Dispatcher.MaxWaiting && !IsLost
-                   && !_isClosing())
-            {
-                Thread.Sleep(Wire.SliceMs);
-                _line.Heard = Clock.Now;
-                EndLate();
-            }
-        }
+        internal void Log(string line) => _sink.Log(line);
 
         private void Deliver(NpcReply reply, ServerMessage message)
         {

@@ -56,7 +56,7 @@ namespace NpcBridge
                 _line.Close();
                 if (TryOpen(Math.Min(until, Clock.Now + _options.ConnectTimeout.TotalSeconds), broken))
                     return;
-                for (var end = Clock.Now + pause; Clock.Now < end && !IsStopped; EndLate())
+                for (var end = Clock.Now + pause; Clock.Now < end && !IsStopped; EndLate(Clock.Now))
                     Thread.Sleep(Wire.SliceMs);
             }
             Break(broken);

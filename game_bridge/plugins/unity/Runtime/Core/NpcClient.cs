@@ -31,9 +31,12 @@ namespace NpcBridge
         private Thread _thread;
         private bool _isRunning;
         private volatile bool _isClosing;
+        private volatile bool _isLeaving;
         private long _lastRequest;
 
-        /// <summary>The connection came, was lost, or ended for good; the error says why, or is null.</summary>
+        /// <summary>
+        /// The connection came, was lost, or ended for good; the error says why, and is null where the game closed it.
+        /// </summary>
         public event Action<NpcConnectionState, NpcException> StateChanged;
 
         /// <summary>The connection broke and is made anew: what is open goes on, or the state changes.</summary>
@@ -91,6 +94,7 @@ namespace NpcBridge
         public async Task CloseAsync()
         {
             var link = _link;
+            _isLeaving = true;
             try
             {
                 if (link != null)
@@ -123,6 +127,8 @@ namespace NpcBridge
             if (dispatcher != null && dispatcher.IsOwnThread)
                 dispatcher.Pump();
         }
+
+        private bool IsOver => _isClosing || _isLeaving;
 
         internal string NextRequestId()
         {
@@ -229,7 +235,7 @@ namespace NpcBridge
                 var error = Once(isFirst ? deadline : Clock.Now + _options.ConnectTimeout.TotalSeconds, backOff);
                 var wasConnected = State == NpcConnectionState.Connected;
                 refusals = error.Code == "auth" ? refusals + 1 : 0;
-                if (_isClosing || !_options.Reconnects && wasConnected || IsFinal(error, isFirst, refusals))
+                if (IsOver || !_options.Reconnects && wasConnected || IsFinal(error, isFirst, refusals))
                     return error;
                 if (!wasConnected && isFirst && Clock.Now > deadline)
                     return error;
@@ -298,7 +304,7 @@ namespace NpcBridge
 
         private void Finish(NpcException error)
         {
-            Change(NpcConnectionState.Closed, error);
+            Change(NpcConnectionState.Closed, IsOver ? null : error);
             lock (_gate)
             {
                 _isRunning = false;

@@ -58,7 +58,7 @@ namespace NpcBridge
         /// <summary>What the NPC shows and does not say: the text, and "action" or "emotion".</summary>
         public event Action<string, string> EmoteReceived;
 
-        /// <summary>The NPC acts: answer the call, at once or later.</summary>
+        /// <summary>The NPC acts: answer the call, at once or later. Refused where nobody listens.</summary>
         public event Action<NpcToolCall> ToolCalled;
 
         /// <summary>How a call ended.</summary>
@@ -139,7 +139,7 @@ namespace NpcBridge
                     EmoteReceived?.Invoke(message.Text("text"), message.Text("kind"));
                     break;
                 case "tool_call":
-                    ToolCalled?.Invoke(new NpcToolCall(_link, _sessionId, message));
+                    Call(new NpcToolCall(_link, _sessionId, message));
                     break;
                 case "tool_settled":
                     ToolSettled?.Invoke(new NpcToolResult(message));
@@ -154,6 +154,14 @@ namespace NpcBridge
                     End(new NpcReplyEnd(message, Text));
                     break;
             }
+        }
+
+        private void Call(NpcToolCall call)
+        {
+            if (ToolCalled != null)
+                ToolCalled(call);
+            else if (call.Refuse("the game does not know how"))
+                _link.Log("nobody listens to ToolCalled: " + call.Name + " was refused");
         }
 
         private void End(NpcReplyEnd end)

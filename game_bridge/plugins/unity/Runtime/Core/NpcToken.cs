@@ -47,7 +47,14 @@ namespace NpcBridge
 
         private static string File(NpcClientOptions options)
         {
-            return options.TokenFile ?? Path.Combine(UserFolder(), "npc-sdk", options.Port + ".token");
+            return options.TokenFile ?? Path.Combine(UserFolder(), "npc-sdk", Name(options) + ".token");
+        }
+
+        private static string Name(NpcClientOptions options)
+        {
+            var host = IPAddress.TryParse(options.Host, out var address) ? address.ToString() : options.Host;
+            var isUsual = host == "localhost" || host == "127.0.0.1";
+            return isUsual ? options.Port.ToString() : options.Port + "@" + host.Replace(':', '-');
         }
 
         /// <summary>

@@ -1,5 +1,4 @@
 using System.Collections.Generic;
-using System.Threading;
 
 namespace NpcBridge
 {
@@ -8,7 +7,9 @@ namespace NpcBridge
     {
         private readonly Link _link;
         private readonly string _sessionId;
-        private int _isAnswered;
+        private readonly object _gate = new object();
+        private bool _isAnswered;
+        private bool _isAgreed;
 
         public string CallId { get; }
         public string Name { get; }
@@ -29,10 +30,14 @@ namespace NpcBridge
             Name = message.Text("name");
             Arguments = message.Map("arguments");
             NeedsConfirmation = message.Flag("needs_confirmation");
+            _isAgreed = !NeedsConfirmation;
         }
 
-        /// <summary>The game did it; content is for the NPC to read. False where nobody hears it any more.</summary>
-        /// <remarks>Throws NpcException for content that the wire cannot carry.</remarks>
+        /// <summary>
+        /// The game did it; content is for the NPC to read. False where nobody hears it any more, or the player must
+        /// agree first.
+        /// </summary>
+        /// <remarks>Throws NpcException for content that the wire cannot carry; the call is still open then.</remarks>
         public bool Accept(object content = null) => Answer("accepted", content);
 
         /// <summary>
@@ -40,19 +45,35 @@ namespace NpcBridge
         /// </summary>
         public bool Refuse(string reason) => Answer("refused", reason);
 
-        /// <summary>What the player said. Agreed, Accept or Refuse must still follow; declined, nothing more.</summary>
+        /// <summary>
+        /// What the player said. Agreed, Accept or Refuse must still follow; declined, nothing more. False where the
+        /// player need not be asked (any more).
+        /// </summary>
         public bool Confirm(bool isAgreed, string reason = "")
         {
-            return _link.Tell(Link.Body("confirm", "session_id", _sessionId, "call_id", CallId, "is_agreed", isAgreed,
-                "reason", reason));
+            lock (_gate)
+            {
+                if (_isAnswered || _isAgreed)
+                    return false;
+                var isTold = _link.Tell(Link.Body("confirm", "session_id", _sessionId, "call_id", CallId, "is_agreed",
+                    isAgreed, "reason", reason));
+                _isAgreed = isAgreed;
+                _isAnswered = !isAgreed;
+                return isTold;
+            }
         }
 
         private bool Answer(string status, object content)
         {
-            if (Interlocked.Exchange(ref _isAnswered, 1) != 0)
-                return false;
-            return _link.Tell(Link.Body("tool_result", "session_id", _sessionId, "call_id", CallId, "status", status,
-                "content", content));
+            lock (_gate)
+            {
+                if (_isAnswered || !_isAgreed && status == "accepted")
+                    return false;
+                var isTold = _link.Tell(Link.Body("tool_result", "session_id", _sessionId, "call_id", CallId, "status",
+                    status, "content", content));
+                _isAnswered = true;
+                return isTold;
+            }
         }
     }
 

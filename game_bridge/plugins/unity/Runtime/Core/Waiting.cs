@@ -13,6 +13,12 @@ namespace NpcBridge
 
         internal readonly double Deadline;
 
+        /// <summary>The question's number among the messages of its connection; 0 where none is kept.</summary>
+        internal long Sent { get; set; }
+
+        /// <summary>Whether it is to be done also where nobody waits for it: what is to end shall end.</summary>
+        internal bool IsStillMeant => _answer == "left" || _answer == "goodbye";
+
         internal CancellationTokenRegistration Cancelling { get; set; }
 
         internal Task<ServerMessage> Task => _source.Task;
@@ -23,22 +29,23 @@ namespace NpcBridge
             Deadline = deadline;
         }
 
-        internal void Settle(ServerMessage message)
+        /// <summary>Whether somebody has the answer now; a cancellation may have been faster.</summary>
+        internal bool Settle(ServerMessage message)
         {
             if (message.Type == _answer)
-                End(_source.TrySetResult(message));
-            else
-                Fail(NpcException.Protocol("the server answered with " + message.Type + ", not " + _answer));
+                return End(_source.TrySetResult(message));
+            return Fail(NpcException.Protocol("the server answered with " + message.Type + ", not " + _answer));
         }
 
-        internal void Fail(NpcException error) => End(_source.TrySetException(error));
+        internal bool Fail(NpcException error) => End(_source.TrySetException(error));
 
         internal void Cancel() => _source.TrySetCanceled();
 
-        private void End(bool isFirst)
+        private bool End(bool isFirst)
         {
             if (isFirst)
                 Cancelling.Dispose();
+            return isFirst;
         }
     }
 

@@ -28,6 +28,20 @@ namespace NpcBridge.Unity
         private NpcWorldBehaviour _heard;
         private int _asks;
 
+        /// <summary>Whom the player talks to; another one from the next Ask on.</summary>
+        public string NpcId
+        {
+            get => npcId;
+            set => npcId = value;
+        }
+
+        /// <summary>Who talks; another one from the next Ask on.</summary>
+        public string Player
+        {
+            get => player;
+            set => player = value;
+        }
+
         /// <summary>The NPC's first words, when the conversation opened.</summary>
         public NpcTextEvent Greeted => greeted;
 
@@ -46,7 +60,10 @@ namespace NpcBridge.Unity
         /// <summary>What the NPC may say instead of a reply that failed; comes before ResponseFailed.</summary>
         public NpcTextEvent Barked => barked;
 
-        /// <summary>The NPC wants something done: Accept or Refuse the call.</summary>
+        /// <summary>
+        /// The NPC wants something done: Accept or Refuse the call. Where nobody listens here or to ReplyStarted, it is
+        /// refused.
+        /// </summary>
         public NpcToolEvent ToolCalled => toolCalled;
 
         /// <summary>A reply that begins, for events that are not in the inspector.</summary>
@@ -103,6 +120,11 @@ namespace NpcBridge.Unity
             Cancel();
         }
 
+        private void OnDestroy()
+        {
+            Leave();
+        }
+
         private async void Begin(string text, SayOptions options)
         {
             var ask = ++_asks;
@@ -120,6 +142,8 @@ namespace NpcBridge.Unity
                 // whatever it was, also a handler's own mistake: an Ask that began has an end
                 problem = error.ToString();
             }
+            if (this == null)
+                Leave();
             if (ask != _asks)
                 return;
             if (session == null)
@@ -152,8 +176,9 @@ namespace NpcBridge.Unity
 
         private async Task<NpcSession> Session()
         {
-            if (_session != null && _session.IsOpen)
+            if (_session != null && _session.IsOpen && _session.NpcId == npcId && _session.Player == player)
                 return _session;
+            Leave();
             var client = Client;
             if (client == null)
                 throw new NpcException("connection_lost", "there is no NpcWorldBehaviour that is enabled", "", true);
@@ -164,14 +189,39 @@ namespace NpcBridge.Unity
             return _session;
         }
 
+        /// <summary>The conversation ends, so that the server need not keep it.</summary>
+        private async void Leave()
+        {
+            var left = _session;
+            _session = null;
+            try
+            {
+                if (left != null && left.IsOpen)
+                    await left.LeaveAsync();
+            }
+            catch (NpcException error)
+            {
+                if (error.Code != "connection_lost")
+                    Debug.LogWarning("NPC bridge: leave: " + error);
+            }
+        }
+
         private void Listen(NpcReply reply)
         {
             var ask = _asks;
             reply.TextReceived += piece => Tell(ask, () => responseUpdated.Invoke(piece));
             reply.SentenceReceived += (number, sentence) => Tell(ask, () => sentenceFinished.Invoke(sentence));
-            reply.ToolCalled += call => Tell(ask, () => toolCalled.Invoke(call));
+            reply.ToolCalled += call => Tell(ask, () => Act(call));
             reply.Ended += end => Tell(ask, () => OnEnded(end));
             ReplyStarted?.Invoke(reply);
+        }
+
+        private void Act(NpcToolCall call)
+        {
+            toolCalled.Invoke(call);
+            if (!toolCalled.HasListeners && ReplyStarted == null && call.Refuse("the game does not know how"))
+                Debug.LogWarning("NPC bridge: nobody listens to ToolCalled of " + npcId + ": " + call.Name
+                    + " was refused", this);
         }
 
         // what comes after the end that OnStopped gave it is no event any more

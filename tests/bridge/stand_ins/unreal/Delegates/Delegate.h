@@ -40,6 +40,8 @@ public:
         });
     }
 
+    bool IsBound() const { return !Listeners.empty(); }
+
     // Of the list as it is now: a listener may add some, or destroy who broadcasts.
     void Broadcast(Parameters... Given) const
     {

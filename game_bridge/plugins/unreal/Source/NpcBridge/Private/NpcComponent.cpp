@@ -12,12 +12,19 @@
 // The conversation with the client that it needs, and the calls that the game has not answered.
 struct FNpcConversation
 {
-    FNpcConversation(const TSharedPtr<npc::Client>& InClient, const FString& NpcId, const FString& Player)
-        : Client(InClient), Core(*InClient, ToCore(NpcId), ToCore(Player))
+    FNpcConversation(const TSharedPtr<npc::Client>& InClient, const FString& InNpcId, const FString& InPlayer)
+        : Client(InClient), NpcId(ToCore(InNpcId)), Player(ToCore(InPlayer)), Core(*InClient, NpcId, Player)
     {
     }
 
+    // The engine's own comparison of texts takes no notice of case.
+    bool IsOf(const FString& OtherNpcId, const FString& OtherPlayer) const
+    {
+        return NpcId == ToCore(OtherNpcId) && Player == ToCore(OtherPlayer);
+    }
+
     TSharedPtr<npc::Client> Client;
+    std::string NpcId, Player;
     npc::Conversation Core;
     // not TMap: the engine's containers move their elements as bytes, which a std::string need not survive
     std::map<std::string, npc::ToolCall> Calls;
@@ -96,8 +103,12 @@ FNpcConversation* UNpcComponent::Open()
     {
         return nullptr;
     }
-    if (!Conversation.IsValid() || Conversation->Client != Client)
+    if (!Conversation.IsValid() || Conversation->Client != Client || !Conversation->IsOf(NpcId, PlayerName))
     {
+        if (Conversation.IsValid())
+        {
+            Conversation->Core.leave();
+        }
         Conversation = MakeShared<FNpcConversation>(Client, NpcId, PlayerName);
         const FEar Ear{this, Play};
         Conversation->Core.on_greeting([Ear](const std::string& Text) {
@@ -126,6 +137,12 @@ void UNpcComponent::Ask(const FString& Text)
     Listener.on_tool_call = [Ear](const npc::ToolCall& Call) {
         UNpcComponent* Self = Ear.Get();
         if (Self == nullptr || !Self->Conversation.IsValid()) return;
+        if (!Self->OnToolCalled.IsBound())
+        {
+            UE_LOG(LogTemp, Warning, TEXT("NPC: nobody is bound to OnToolCalled: %s is refused"), *ToUnreal(Call.name));
+            Self->Conversation->Client->refuse(Call, "the game does not know how");
+            return;
+        }
         Self->Conversation->Calls[Call.call_id] = Call;
         Self->OnToolCalled.Broadcast(ToUnreal(Call.call_id), ToUnreal(Call.name), ToJson(Call.arguments));
     };

@@ -23,7 +23,7 @@ public:
     UNpcComponent();
     virtual void EndPlay(const EEndPlayReason::Type Reason) override;
 
-    // One of the ids that OnConnected of the subsystem names.
+    // One of the ids that OnConnected of the subsystem names; another one, or another player, from the next Ask on.
     UPROPERTY(EditAnywhere, BlueprintReadWrite, Category = "NPC")
     FString NpcId;
 
