@@ -29,7 +29,8 @@ _TOKEN_BYTES = 32
 _MAX_TOKEN_BYTES = 255  # what PLAIN's one-byte length can say
 _LIKELY_BYTES = 6  # of a file that was a token and may be replaced
 _FOLDER = "npc-sdk"
-_USUAL_HOSTS = ("127.0.0.1", "localhost")
+_LOCALHOST = "localhost"
+_USUAL_HOSTS = ("127.0.0.1", _LOCALHOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,10 @@ def check_token(token: str) -> None:
 
 def is_local(address: str) -> bool:
     """Whether only this machine can connect to a ZeroMQ address."""
-    parts = urlsplit(address)
-    if parts.scheme in {"ipc", "inproc"}:
-        return True
-    host = parts.netloc.rpartition(":")[0].strip("[]")
     try:
-        return parts.scheme == "tcp" and (host == "localhost" or ipaddress.ip_address(host).is_loopback)
+        scheme = urlsplit(address).scheme
+        host = _host(address) if scheme == "tcp" else ""
+        return scheme in {"ipc", "inproc"} or host == _LOCALHOST or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
@@ -83,13 +82,12 @@ def token_file(address: str) -> Path | None:
     The usual host goes without saying; of any other, servers may share a port. PROTOCOL.md, Who may connect.
     """
     try:
-        parts = urlsplit(address)
-        host, port = parts.hostname or "", parts.port
+        host, port = _host(address), urlsplit(address).port
     except ValueError:
         return None
     if not port:
         return None
-    name = f"{port}" if host in _USUAL_HOSTS else f"{port}@{_spelled(host).replace(':', '-')}"
+    name = f"{port}" if host in _USUAL_HOSTS else f"{port}@{host.replace(':', '-')}"
     return _user_folder() / _FOLDER / f"{name}.token"
 
 
@@ -163,10 +161,11 @@ def read_key_pair(path: Path) -> tuple[bytes, bytes]:
     return public, secret
 
 
-def _spelled(host: str) -> str:
-    """The one way to write an address of the Internet."""
+def _host(address: str) -> str:
+    """The host of a TCP address in the one way to write it: small letters, no zone. Raises: ValueError."""
+    host = urlsplit(address).netloc.rpartition(":")[0].strip("[]").lower()
     try:
-        return str(ipaddress.ip_address(host))
+        return str(ipaddress.ip_address(host)).partition("%")[0]
     except ValueError:
         return host
 

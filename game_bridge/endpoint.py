@@ -66,7 +66,7 @@ def _place_of(place: str) -> tuple[str, int]:
     """Host and port, 0 for any. Raises: ValueError."""
     host, _, port = place.rpartition(":")
     name, meant = _LOCALHOST
-    host = meant if host == name else host.strip("[]")
+    host = meant if host.lower() == name else host.strip("[]")
     if port == "*":
         return host, 0
     number = int(port)

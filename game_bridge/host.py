@@ -101,15 +101,24 @@ class HostedWorld(Protocol):
     @property
     def engine(self) -> Engine: ...
 
-    def talk(self, npc_id: str, *, player: str = "Traveller") -> HostedSession:
-        """A new session, whose id no other has. It stays open until end. Raises: UnknownNpc."""
+    def talk(self, npc_id: str, *, player: str = "Traveller", guest: str = "") -> HostedSession:
+        """A new session, whose id no other has. It stays open until end. Raises: UnknownNpc.
+
+        guest is the connection that asks: with what costs much, guests take turns.
+        """
         ...
 
-    def approach(self, npc_id: str, *, player: str = "Traveller", among: Collection[str] | None = None) -> None:
+    def approach(
+        self, npc_id: str, *, player: str = "Traveller", among: Collection[str] | None = None, guest: str = ""
+    ) -> None:
         """Begin the next prompt of an NPC in advance; returns at once. Raises: UnknownNpc, RequestError.
 
         A conversation that is open already goes on only where among names its session.
         """
+        ...
+
+    def depart(self, guest: str) -> None:
+        """A connection is gone, and nothing that it hinted at is wanted any more."""
         ...
 
     def note_frame(self, frame_s: float) -> None:

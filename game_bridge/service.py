@@ -104,6 +104,7 @@ class Service:
     def retire(self, peer: Peer, error: NpcError | None) -> None:
         """End a client's replies, as failed with error or as cancelled, and then its sessions."""
         self._end(peer, list(peer.replies.values()), list(peer.sessions), error)
+        self._world.depart(str(peer.number))
         peer.forget()
 
     async def drain(self, timeout_s: float) -> None:
@@ -142,7 +143,7 @@ class Service:
 
     def _talk(self, peer: Peer, message: wire.Talk) -> None:
         peer.check_room("sessions", len(peer.sessions), self._limits.max_sessions)
-        session = self._world.talk(message.npc_id, player=message.player)
+        session = self._world.talk(message.npc_id, player=message.player, guest=str(peer.number))
         peer.open(session, message.player)
         peer.post(
             protocol.make(
@@ -204,7 +205,8 @@ class Service:
         elif message.session_id is not None:
             peer.session(message.session_id).approach()
         elif message.npc_id is not None:
-            self._world.approach(message.npc_id, player=message.player, among=peer.sessions)
+            guest = str(peer.number)
+            self._world.approach(message.npc_id, player=message.player, among=peer.sessions, guest=guest)
         if message.ref is not None:
             peer.post(wire.Noted(ref=message.ref))
 

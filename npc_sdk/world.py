@@ -108,15 +108,20 @@ class World:
         """
         return self._cast.adopt(edition, {session.npc_id for session in self._sessions.values()})
 
-    def talk(self, npc_id: str, *, player: str = DEFAULT_PLAYER, session_id: str | None = None) -> Session:
-        """Opens a session. Raises: UnknownNpc, DuplicateRequest, RequestError, Overloaded."""
+    def talk(
+        self, npc_id: str, *, player: str = DEFAULT_PLAYER, session_id: str | None = None, guest: str = ""
+    ) -> Session:
+        """Opens a session. guest is whoever asks, as the bridge's connection: guests take turns, in hints and pictures.
+
+        Raises: UnknownNpc, DuplicateRequest, RequestError, Overloaded.
+        """
         self._scene(npc_id)
         _check_player(player)
         session_id = self._new_id(npc_id) if session_id is None else session_id
         self._check_id(session_id)
         if len(self._sessions) >= MAX_SESSIONS:
             raise Overloaded(f"{MAX_SESSIONS} sessions are open", hint="end those that are over with World.end")
-        session = Session(npc_id, self._cast.scenes, self._ahead, session_id=session_id, player=player)
+        session = Session(npc_id, self._cast.scenes, self._ahead, session_id=session_id, player=player, guest=guest)
         self._sessions[session_id] = session
         return session
 
@@ -151,11 +156,13 @@ class World:
             request = dataclasses.replace(request, snapshot=fronts_file(folder, npc_id))
         return await scene.engine.prefill(request)
 
-    def approach(self, npc_id: str, *, player: str = DEFAULT_PLAYER, among: Collection[str] | None = None) -> None:
+    def approach(
+        self, npc_id: str, *, player: str = DEFAULT_PLAYER, among: Collection[str] | None = None, guest: str = ""
+    ) -> None:
         """The player walks up to an NPC: computes in the background what its next prompt begins with. Returns at once.
 
         Goes on from the conversation that this player has open with the NPC, the latest of several; among session_ids
-        only, where several games share this world.
+        only, where several games share this world. guest is whoever asks, as in talk.
         Raises: UnknownNpc, RequestError for a player's name; nothing that the engine has to say.
         """
         scene = self._scene(npc_id)
@@ -166,7 +173,12 @@ class World:
                 session.approach()
                 return
         guess = Guess(scene, player, Past(scene.opening(player)))
-        self._ahead.expect(f"{npc_id}/approach", guess, Priority.NEARBY, is_new=True)
+        owner = f"{npc_id}/approach/{guest}/{player}"
+        self._ahead.expect(owner, guess, Priority.NEARBY, guest=guest, is_new=True, is_passing=True)
+
+    def depart(self, guest: str) -> None:
+        """A guest is gone: nothing more is computed ahead for it. Its sessions stay until they are ended."""
+        self._ahead.depart(guest)
 
     def note_frame(self, frame_s: float) -> None:
         """Tells the engine how long the game took for a frame, so that it can give way. Raises: RequestError."""

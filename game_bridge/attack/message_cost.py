@@ -1,7 +1,8 @@
 """Sound messages that would cost a server more than their sender: what they hold is small, and long to look into.
 
-Each came of a finding: letters that are many when written out, schemas and states made of very many parts, and the
-short hints that have a whole conversation looked at again. Called by message_seed.py.
+Each came of a finding: letters that are many when written out or are marks that Unicode does not call so, schemas and
+states made of very many parts, and short hints that have a whole conversation looked at again. Called by
+message_seed.py.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ Body = dict[Any, Any]
 
 _UNITS = (
     "\ufdfa", "<\ufdfa", "[\u2487", "<s>\ufdfa ", "{\u337f", "<|\u33af", "a\u0301\u0316", "\u0301\u0316", "<\u200b",
-    "{'", "Где мельница? ", "鍛冶屋", "why do you ", "it's ",
+    "{'", "Где мельница? ", "鍛冶屋", "why do you ", "it's ", "…", "\u0f73\uff9e",
+    "a" + "\u0f73" * 1_900 + "\uff9e" * 4_190,
 )  # fmt: skip
 _CHARS = (100, 444, 2_000, 7_990)
 _MOST_SCHEMA_CHARS = 7_800
@@ -44,10 +46,10 @@ def _approached(_rng: random.Random, session_id: str) -> Body:
 
 
 def _asked_for(rng: random.Random, session_id: str) -> Body:
-    """A value, of a schema that is sound for as long as it may be: wide, wide in one word each, or a tree."""
+    """A value, of a schema that is sound for as long as it may be: wide, wide in one word each, a tree, or an aside."""
     part: Any = rng.choice(({}, True, {"type": "string"}, {"minLength": 1, "maxLength": 9}))
     many = rng.choice((20, 60, 64, 65, 300, 1_900))
-    schema = rng.choice((_listed, _named, _nested))(part, min(many, _MOST_SCHEMA_CHARS // (len(str(part)) + 9)))
+    schema = rng.choice((_listed, _named, _nested, _aside))(part, min(many, _MOST_SCHEMA_CHARS // (len(str(part)) + 9)))
     words = {"type": "say", "request_id": _id(rng), "session_id": session_id, "text": "Write it down."}
     return {**words, "json_schema": schema}
 
@@ -62,6 +64,11 @@ def _named(part: Any, many: int) -> Body:
 
 def _nested(part: Any, many: int) -> Body:
     return {"allOf": [{"anyOf": [part] * 8}] * (many // 8)}
+
+
+def _aside(part: Any, many: int) -> Body:
+    """In a word that no value is held against, but that the schema of schemas looks into."""
+    return {"type": "string", "contentSchema": _listed(part, many)}
 
 
 def _state(rng: random.Random, _session_id: str) -> Body:

@@ -55,6 +55,7 @@ _SIGN_OR_BRACE = re.compile(f"[{re.escape(_OPENINGS)}{{｛﹛︷]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # blank, yet letters or symbols to Unicode
 _REMEMBERED = 128  # texts, for the same ones come with every turn
+_REMEMBERED_TEXT_CHARS = 16_384  # in one of them: the game's own may be a megabyte each
 _REMEMBERED_CHARS = 4096
 _TAMED = {"<": "‹", ">": "›", "[": "⟦", "]": "⟧", "|": "¦", "{": "❴"}
 
@@ -88,9 +89,13 @@ def _tame(value: Any) -> Any:
     return [_tame(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def _disarmed(text: str, *, is_json: bool = False) -> str:
     """JSON of ours keeps its braces."""
+    look = _remembered if len(text) <= _REMEMBERED_TEXT_CHARS else _looked_through
+    return look(text, is_json=is_json)
+
+
+def _looked_through(text: str, *, is_json: bool) -> str:
     plain = _folded(text)
     matches = [match for pattern in (_MARKERS, _OBJECTS)[: 2 - is_json] for match in pattern.finditer(plain)]
     if not matches:
@@ -104,6 +109,9 @@ def _disarmed(text: str, *, is_json: bool = False) -> str:
             if plain[at] in "<>|" or (at in ends and plain[at] in _TAMED):
                 out[origin[at]] = _TAMED[plain[at]]
     return "".join(out)
+
+
+_remembered = lru_cache(maxsize=_REMEMBERED)(_looked_through)
 
 
 def _folded(text: str) -> str:

@@ -16,7 +16,7 @@ TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 
 _HOLD_ONE = (
     "items", "additionalProperties", "contains", "propertyNames", "unevaluatedItems", "unevaluatedProperties",
-    "not", "if", "then", "else",
+    "not", "if", "then", "else", "contentSchema",
 )  # fmt: skip
 _HOLD_LIST = ("anyOf", "oneOf", "allOf", "prefixItems")
 _HOLD_NAMED = ("properties", "$defs", "definitions", "dependentSchemas")
@@ -26,7 +26,7 @@ KEYWORDS = frozenset((
     "$schema", "$id", "enum", "const", "format", "nullable", "required", "dependentRequired",
     "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
     "minItems", "maxItems", "uniqueItems", "minContains", "maxContains", "minProperties", "maxProperties",
-    "contentEncoding", "contentMediaType", "contentSchema",
+    "contentEncoding", "contentMediaType",
     *_HOLD_ONE, *_HOLD_LIST, *_HOLD_NAMED,
 ))  # fmt: skip
 

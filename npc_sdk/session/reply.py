@@ -38,12 +38,16 @@ log = logging.getLogger(__name__)
 
 
 class Reply:
-    """Driven by one consumer; cancel and what the desk is told may come between its steps, from the same loop."""
+    """Driven by one consumer; cancel and what the desk is told may come between its steps, from the same loop.
 
-    def __init__(self, scene: Scene, ask: Ask, call_ids: Iterator[str]) -> None:
+    asker is who takes turns with others where pictures wait to be decoded.
+    """
+
+    def __init__(self, scene: Scene, ask: Ask, call_ids: Iterator[str], *, asker: str) -> None:
         self._gate = Gate(scene, ask.tool_choice)
         self.desk = CallDesk(self._gate, call_ids, scene.settings)
         self._scene = scene
+        self._asker = asker
         self._runs = Runs(scene, ask)
         self._rounds: list[Round] = []
         self._cutter = SentenceCutter()
@@ -123,10 +127,9 @@ class Reply:
 
         A fault's frames would hold the pictures, and each other, until garbage is collected: the fault goes without.
         """
-        session_id = self.ask.run_id.removesuffix(f"/{self.ask.request_id}")
         max_px = self._scene.engine.info.image_px
         try:
-            return await EYE.look(images, max_px=max_px, asker=session_id, holder=self)
+            return await EYE.look(images, max_px=max_px, asker=self._asker, holder=self)
         except NpcError as exc:
             return _without_frames(exc)
 

@@ -26,7 +26,7 @@ from npc_sdk.session.reply import Reply
 from npc_sdk.session.run import Ask
 from npc_sdk.session.scene import Scene
 from npc_sdk.session.structured import schema_fault
-from npc_sdk.session.words import words_fault
+from npc_sdk.session.words import form_fault, words_fault
 
 MAX_EXCHANGES = 128  # more than any window of these models holds
 TRIM_EXCHANGES = 32  # dropped together, so that the prompt's prefix moves seldom
@@ -35,10 +35,20 @@ TRIM_EXCHANGES = 32  # dropped together, so that the prompt's prefix moves seldo
 class Session:
     """Mutates: the history grows with every reply in which the NPC said or did something."""
 
-    def __init__(self, npc_id: str, scenes: Mapping[str, Scene], ahead: Ahead, *, session_id: str, player: str) -> None:
+    def __init__(
+        self,
+        npc_id: str,
+        scenes: Mapping[str, Scene],
+        ahead: Ahead,
+        *,
+        session_id: str,
+        player: str,
+        guest: str = "",
+    ) -> None:
         self.session_id = session_id
         self.npc_id = npc_id
         self.player = player
+        self._guest = guest
         self._scenes = scenes
         self._ahead = ahead
         self._history = list(self._scene.opening(player))
@@ -95,7 +105,7 @@ class Session:
             tool_choice=tool_choice,
             json_schema=json_schema,
         )
-        reply = Reply(self._scene, ask, self._call_ids)
+        reply = Reply(self._scene, ask, self._call_ids, asker=self._guest or self.session_id)
         is_known = request_id in self._replies
         if not is_known:
             self._replies[request_id] = reply
@@ -111,7 +121,7 @@ class Session:
         Each call takes the place of the one before; text that could not be said forgets it, such as none. Words that
         never come cost idle time only.
         """
-        had_typed, self._typed = self._typed, "" if words_fault(text) else text
+        had_typed, self._typed = self._typed, "" if form_fault(text) else text
         if self._typed:
             self._expect(Priority.NEARBY)
         elif had_typed:
@@ -200,7 +210,7 @@ class Session:
         """Computes ahead, unless a reply is under way: what it adds to the conversation is yet to come."""
         if self._running is None and not self._is_closed:
             guess = Guess(self._scene, self.player, self._past, self._typed)
-            self._ahead.expect(self.session_id, guess, priority, is_new=is_new)
+            self._ahead.expect(self.session_id, guess, priority, guest=self._guest, is_new=is_new)
 
     def _fault(self, ask: Ask, *, is_known: bool) -> NpcError | None:
         """Why this cannot be answered at all."""

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from npc_sdk.errors import Overloaded, RequestError
 from npc_sdk.messages import ImagePart
-from npc_sdk.vision.picture import Picture, part_bytes
+from npc_sdk.vision.picture import Picture
 from npc_sdk.vision.room import Room
 from npc_sdk.vision.turns import Turns
 
@@ -62,21 +62,24 @@ class Eye:
         """The pictures as raw RGB, their longer side at most max_px, or USUAL_PX where that is 0.
 
         Where several wait, each asker has one picture decoded in turn. Cancelled, it returns at once and its place is
-        free; a picture that is being decoded is finished and thrown away. The holder has room for the pictures as they
-        came and as they will be until the look ends, and from then on for what it was given, until it leaves the room.
+        free; a picture that is being decoded is finished and thrown away. Until the look ends the holder has room for
+        the pictures as they came and for those that are small already, how large nobody knows before; from then on for
+        what it was given, until it leaves the room.
         Raises: RequestError that names the picture, Overloaded. The holder has no room then.
         """
         if len(parts) > MAX_PICTURES:
             raise RequestError(f"images: {len(parts)} pictures at once", hint=f"send at most {MAX_PICTURES}")
         max_px = max_px or USUAL_PX
-        self.room.take(holder, _bytes_of(parts) + len(parts) * part_bytes(max_px, max_px))
+        came_bytes, seen = _bytes_of(parts), list[ImagePart]()
         try:
-            seen = tuple([await self._seen(index, part, max_px, asker) for index, part in enumerate(parts)])
+            for index, part in enumerate(parts):
+                self.room.take(holder, came_bytes + _bytes_of(seen))
+                seen.append(await self._seen(index, part, max_px, asker))
+            self.room.take(holder, _bytes_of(seen))
         except BaseException:
             self.room.leave(holder)
             raise
-        self.room.take(holder, _bytes_of(seen))  # never more than before
-        return seen
+        return tuple(seen)
 
     def close(self) -> None:
         """Lets the thread end. Who still waits is cancelled."""

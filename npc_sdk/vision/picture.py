@@ -42,11 +42,6 @@ class RawPixels:
     rows: memoryview
 
 
-def part_bytes(width: int, height: int) -> int:
-    """What a picture takes in a message."""
-    return _HEADER.size + 3 * width * height
-
-
 def read_raw(data: bytes, channels: int) -> RawPixels:
     """Raises: RequestError."""
     if len(data) < _HEADER.size:

@@ -177,14 +177,22 @@ class FakeWorld:
         self.all_sessions: list[FakeSession] = []
         self.state: dict[str | None, dict[str, JsonValue]] = {}
         self.approached: list[tuple[str, str]] = []
+        self.guests: list[str] = []
+        self.departed: list[str] = []
         self.frames_s: list[float] = []
         self.learned: list[tuple[str, str, str, tuple[str, ...]]] = []
 
-    def approach(self, npc_id: str, *, player: str = "Traveller", among: Collection[str] | None = None) -> None:
+    def approach(
+        self, npc_id: str, *, player: str = "Traveller", among: Collection[str] | None = None, guest: str = ""
+    ) -> None:
         if npc_id not in self.cast:
             raise UnknownNpc(f"npc_id {npc_id!r} is not in the cast", hint="mara, brom")
         assert among is not None, "the bridge knows whose sessions are whose"
         self.approached.append((npc_id, player))
+        self.guests.append(guest)
+
+    def depart(self, guest: str) -> None:
+        self.departed.append(guest)
 
     def note_frame(self, frame_s: float) -> None:
         self.frames_s.append(frame_s)
@@ -206,7 +214,7 @@ class FakeWorld:
             raise RequestError(f"there is no event {event!r}")
         return Temper("angry", 0, {"player": -len(player)})
 
-    def talk(self, npc_id: str, *, player: str = "Traveller") -> FakeSession:
+    def talk(self, npc_id: str, *, player: str = "Traveller", guest: str = "") -> FakeSession:
         if npc_id == "cursed":
             raise ZeroDivisionError("a bug in the world")
         if npc_id not in self.cast:
@@ -214,6 +222,7 @@ class FakeWorld:
         session = FakeSession(f"{npc_id}-{len(self.all_sessions)}-{player}", npc_id, self.cast[npc_id].greeting)
         self.sessions[session.session_id] = session
         self.all_sessions.append(session)
+        self.guests.append(guest)
         return session
 
     def end(self, session_id: str) -> None:

@@ -63,6 +63,17 @@ async def test_hints_are_answered_only_where_they_have_a_ref(raw: RawClient, wor
     assert (session.approaches, session.typed, world.frames_s) == (2, ["Any wo"] * 2, [0.02] * 2)
 
 
+async def test_each_connection_is_a_guest_of_its_own_until_it_is_gone(server: BridgeServer, world: FakeWorld) -> None:
+    for _ in range(2):
+        async with await AsyncNpcClient.connect(server.address) as client:
+            client.approach("brom")
+            await client.talk("mara")
+    await eventually(lambda: len(world.departed) == 2)
+    first, second = world.departed
+    assert first != second
+    assert world.guests == [first, first, second, second]
+
+
 @pytest.mark.parametrize(
     ("hint", "code"),
     [

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq.auth
@@ -147,9 +149,11 @@ def test_the_file_is_its_owners_alone_and_found_by_its_port(tmp_path: Path) -> N
     ("address", "name"),
     [
         ("tcp://localhost:4711", "4711"),
+        ("tcp://LocalHost:4711", "4711"),
         ("tcp://127.0.0.2:4711", "4711@127.0.0.2"),
         ("tcp://[::1]:4711", "4711@--1"),
         ("tcp://[0:0:0:0:0:0:0:1]:4711", "4711@--1"),
+        ("tcp://[::1%LO]:4711", "4711@--1"),
     ],
 )
 def test_servers_at_other_hosts_of_this_machine_have_files_of_their_own(address: str, name: str) -> None:
@@ -173,6 +177,24 @@ def test_the_environment_comes_before_the_file(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv(credential.TOKEN_VARIABLE, "from-the-environment")
     assert find_credential("tcp://127.0.0.1:4711", None, None) == "from-the-environment"
     assert find_credential("tcp://127.0.0.1:4711", "given", None) == "given"
+
+
+@pytest.mark.parametrize("address", ["tcp://[fe80::1%lo]:5577", "tcp://localhost.example:1", "tcp://[LOCALHOST]:1", ""])
+def test_what_only_looks_like_this_machine_is_not_taken_for_it(address: str) -> None:
+    assert not credential.is_local(address)
+
+
+async def test_localhost_in_capitals_is_this_machine_whoever_answers_for_names(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = socket.getaddrinfo
+
+    def answer(host: str, *asked: Any, **more: Any) -> Any:
+        return resolve("127.0.0.2" if host.lower() == "localhost" else host, *asked, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    async with BridgeServer(world, BridgeSettings(address="tcp://LOCALHOST:*")) as server:
+        assert server.address.startswith("tcp://127.0.0.1:")
 
 
 def test_a_token_does_not_leave_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,7 +146,7 @@ async def test_a_say_is_cancelled_while_its_picture_is_decoded(
     async def never_ready(*_: object, max_px: int, asker: str, **__: object) -> tuple[ImagePart, ...]:
         begun.set()
         assert max_px == IMAGE_PX
-        assert asker == session_id
+        assert asker == "1", "a connection's pictures share its turns"
         await asyncio.Event().wait()
         raise AssertionError("nobody sets the event")
 

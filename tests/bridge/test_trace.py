@@ -141,8 +141,8 @@ class RefusingWorld(FakeWorld):
     def refuse_words(self, words: str) -> None:
         talk = self.talk
 
-        def talk_and_break(npc_id: str, *, player: str = "Traveller") -> object:
-            session = talk(npc_id, player=player)
+        def talk_and_break(npc_id: str, *, player: str = "Traveller", guest: str = "") -> object:
+            session = talk(npc_id, player=player, guest=guest)
             act = session._act
             session._act = lambda text, *rest: act("crash" if words in text else text, *rest)  # type: ignore[method-assign]
             return session

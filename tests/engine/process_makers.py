@@ -97,6 +97,25 @@ def standing(*, kind_or_path: str, on_progress: Told, waits_for: str, **_argumen
     return _Kernel(wait)
 
 
+class _Resting(_Kernel):
+    """Makes no step at all, and lets go of a reply that nobody waits for."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+
+    async def stream(self, request: GenerateRequest) -> AsyncIterator[EngineItem]:  # noqa: ARG002
+        self._under_way += 1
+        try:
+            yield await asyncio.get_running_loop().create_future()
+        finally:
+            self._under_way -= 1
+
+
+def resting(*, kind_or_path: str, on_progress: Told, **_arguments: Any) -> ScriptedEngine:  # noqa: ARG001
+    """Rests though a step is due."""
+    return _Resting()
+
+
 def computing(*, kind_or_path: str, on_progress: Told, waits_for: str, **_arguments: Any) -> ScriptedEngine:  # noqa: ARG001
     """Computes until a file is there, with the interpreter free meanwhile."""
 

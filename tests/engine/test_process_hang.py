@@ -68,6 +68,15 @@ async def test_a_step_that_goes_on_after_all_costs_its_reply_and_no_process(begi
     assert (engine.process_id, engine.restarts) == (process_id, 0)
 
 
+async def test_a_model_that_lets_go_of_its_reply_at_rest_costs_no_process(begin: Begin) -> None:
+    engine = await begin("resting", hang_s=None)
+    process_id = engine.process_id
+    for _ in range(2):
+        await loss(engine.stream(ask()))
+        await ready(engine)
+    assert (engine.process_id, engine.restarts) == (process_id, 0)
+
+
 async def test_a_first_step_that_computes_may_take_its_time(begin: Begin, go_on: Path) -> None:
     engine = await begin("computing", hang_s=None, waits_for=str(go_on))
     reading = asyncio.ensure_future(read(engine))

@@ -67,7 +67,7 @@ MESSAGES: list[Any] = [
     wire.Ended(1, Generated("stop", Usage(1, 2, 3), Timings(0.1, 0.2, 0.3, 0.4, 0.5))),
     wire.Filled(2, Usage(10, 4, 0)),
     wire.Failed(1, wire.Fault("Overloaded", "full")),
-    wire.Beat(1.5, 0.25, LIFE, is_busy=True, stats=STATS),
+    wire.Beat(1.5, 0.25, LIFE, is_busy=True, has_work=True, stats=STATS),
 ]
 
 

@@ -14,7 +14,6 @@ from npc_sdk.engine.process.pulse import (
     IDLE_S,
     JOB_S,
     LOADING_S,
-    MOST_DOUBLINGS,
     PATIENCE,
     WARMUP_S,
     Pulse,
@@ -42,7 +41,7 @@ class Model:
         self.pulse = pulse
         self.clock = Clock()
         self.life = Life(self.clock)
-        self.is_busy = True
+        self.is_busy = self.has_work = True
         self.cores = 1.0  # that its layers take; 0 for one that stands still
         self._effort_s = 0.0
         self._next_s = BEAT_S
@@ -65,7 +64,8 @@ class Model:
     def beat(self) -> None:
         now = self.clock.now
         self.pulse.hear(now)
-        self.pulse.beat(now, now, self.life.snapshot(), is_busy=self.is_busy, effort_s=self._effort_s)
+        life, has_work = self.life.snapshot(), self.has_work
+        self.pulse.beat(now, now, life, is_busy=self.is_busy, has_work=has_work, effort_s=self._effort_s)
 
     def step(self, rows: int, layer_s: float) -> str:
         """One step, layer by layer; the first fault on the way, or ""."""
@@ -277,22 +277,64 @@ def test_a_slow_machine_gets_the_time_that_its_layers_take() -> None:
     assert 7.9 < model.pulse.limit_s < 8.1
 
 
-def test_a_hang_doubles_the_patience_until_a_reply_ends() -> None:
+def give_up(model: Model) -> None:
+    """A step hangs until it costs its process, and another process begins."""
+    with model.life.step(1):
+        assert model.wait(1_000.0)
+        model.pulse.note_told()
+        while not model.pulse.is_final(model.clock.now, has_runs=False):
+            model.wait(BEAT_S)
+        model.pulse.note_given_up(model.clock.now, has_runs=False)
+    model.pulse.begin(model.clock.now)
+    model.pulse.note_loaded()
+
+
+def test_a_step_that_computed_too_long_doubles_the_patience_until_a_reply_ends() -> None:
+    model = Model(loaded(2.0))
+    give_up(model)
+    give_up(model)
+    assert model.pulse.limit_s == 8.0
+    model.pulse.note_end()
+    assert model.pulse.limit_s == 2.0
+
+
+def test_a_step_at_rest_teaches_no_patience() -> None:
+    model = Model(loaded())
+    model.cores = 0.0
+    give_up(model)
+    assert model.pulse.limit_s == WARMUP_S
+
+
+def test_what_went_on_after_hangs_counts_once() -> None:
     pulse = loaded(2.0)
-    pulse.note_hang()
-    pulse.note_hang()
-    assert pulse.limit_s == 8.0
-    pulse.note_end()
-    assert pulse.limit_s == 2.0
-
-
-def test_a_hang_is_told_as_soon_after_others_but_given_up_later() -> None:
-    pulse = loaded()
     for _ in range(100):
-        pulse.note_hang()
-    assert "no sign of life" in pulse.fault(TOLD_S, has_runs=True)
-    assert not pulse.is_final(GRACE_S * 2**MOST_DOUBLINGS, has_runs=True)
-    assert pulse.is_final(TOLD_S + GRACE_S * 2**MOST_DOUBLINGS, has_runs=True)
+        pulse.note_recovery()
+    assert pulse.limit_s == 4.0
+
+
+@pytest.mark.parametrize("is_over", ["given up", "goes on"])
+def test_a_dead_process_is_given_up_as_soon_after_other_hangs_as_after_none(is_over: str) -> None:
+    pulse = loaded()
+    for _ in range(10):
+        assert "no sign of life" in pulse.fault(TOLD_S, has_runs=True)
+        assert not pulse.is_final(GRACE_S, has_runs=True)
+        assert pulse.is_final(TOLD_S + GRACE_S, has_runs=True)
+        if is_over == "goes on":
+            pulse.note_recovery()
+        else:
+            pulse.note_given_up(TOLD_S + GRACE_S, has_runs=True)
+
+
+def test_a_model_that_let_go_of_what_it_was_asked_for_goes_on_though_it_has_nothing_to_do() -> None:
+    model = practised()
+    model.cores = 0.0
+    with model.life.step(1):
+        assert "made no progress" in model.wait(10.0)
+    model.life = Life(model.clock)  # no layer will tell of it
+    model.pulse.note_told()
+    model.is_busy = model.has_work = False
+    model.beat()
+    assert model.wait(10 * GRACE_S) == ""
 
 
 @pytest.mark.parametrize(

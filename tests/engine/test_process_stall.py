@@ -40,7 +40,7 @@ class Child:
         while not self._over.is_set():
             if self.is_well:
                 now = asyncio.get_running_loop().time()
-                yield Beat(now, now, LifeStats(), is_busy=False)
+                yield Beat(now, now, LifeStats(), is_busy=False, has_work=False)
             await asyncio.sleep(BEAT_S)
 
     def kill(self) -> None:
@@ -143,6 +143,19 @@ async def test_a_child_that_does_not_go_on_is_killed_and_gets_a_successor() -> N
         assert (len(here.listener.stalls), here.listener.losses) == (1, 1)
         await here.until("ready")
         assert here.child is not first
+
+
+@in_own_time
+async def test_a_child_that_stalled_often_is_given_up_as_soon_as_any() -> None:
+    async with scene() as here:
+        for _ in range(5):
+            here.child.is_well = False
+            await here.until("stalled")
+            here.child.is_well = True
+            await here.until("ready")
+            here.listener.has_runs = True
+        here.child.is_well = False
+        assert await here.until("backing_off") < TOLD_S + GRACE_S
 
 
 @in_own_time

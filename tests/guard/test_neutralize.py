@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npc_sdk.decoding.tool_formats import tool_format
+from npc_sdk.guard import neutralize as guard
 from npc_sdk.guard.neutralize import first_sign, neutralize, neutralize_json
 from tests.effort import effort_below
 
@@ -187,3 +188,12 @@ def test_what_the_stream_parser_takes_for_a_marker_or_json_is_disarmed(name: str
     for at in range(len(tame)):
         found = tool_format(name).markers.at(tame, at)
         assert found is None or found.kind == "partial" or not set("<[") & set(tame[found.start : found.end])
+
+
+def test_what_is_remembered_of_texts_is_bounded_in_size() -> None:
+    guard._remembered.cache_clear()
+    short, long = "<s>" * 5_000, "<s>" * 50_000
+    assert neutralize(long) == "‹s›" * 50_000
+    assert guard._remembered.cache_info().currsize == 0
+    assert neutralize(short) == neutralize(short) == "‹s›" * 5_000
+    assert guard._remembered.cache_info()[:2] == (1, 1)

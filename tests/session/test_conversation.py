@@ -15,7 +15,7 @@ from npc_sdk.messages import ImagePart, Message
 from npc_sdk.requests import GenerateRequest, Priority, Sampling
 from npc_sdk.session.recall import last_sentence
 from npc_sdk.session.session import MAX_EXCHANGES, TRIM_EXCHANGES
-from npc_sdk.session.words import MAX_MARKS, MAX_WORDS_CHARS
+from npc_sdk.session.words import MAX_MARKS, MAX_WORDS_CHARS, MAX_WRITTEN_OUT, words_fault
 from npc_sdk.vision.picture import Picture
 
 from .stage import GIVE, call, end_of, failure_of, hear, make_session, make_world, settled
@@ -147,12 +147,31 @@ async def test_a_reply_cut_by_its_length_says_so() -> None:
 REFUSED: dict[str, tuple[str, dict[str, Any], type[RequestError], str]] = {
     "no words": (" \n", {}, RequestError, "said nothing"),
     "too many words": ("x" * (MAX_WORDS_CHARS + 1), {}, RequestError, "at most"),
-    "too many when written out": ("\ufdfa" * (MAX_WORDS_CHARS // 18 + 1), {}, RequestError, "when written out"),
+    "too many when written out": ("\ufdfa" * (MAX_WRITTEN_OUT // 18 + 1), {}, RequestError, "'ﷺ': each counts as 18"),
     "too many marks": ("a" + "\u0301\u0316" * (MAX_MARKS // 2 + 1), {}, RequestError, "marks on one letter"),
+    "marks that Unicode does not call so": ("a" + "\u0f73" * (MAX_MARKS // 2 + 1), {}, RequestError, "marks on one"),
+    "marks of half width": ("a" + "\uff9e" * (MAX_MARKS + 1), {}, RequestError, "marks on one letter"),
     "half a character": ("a\ud800", {}, RequestError, "half a character"),
     "no time": ("Hello", {"timeout_s": 0}, RequestError, "timeout_s is 0"),
     "blind model": ("Look", {"images": (ImagePart("image/png", b"x"),)}, Unsupported, "'scripted' cannot see"),
 }
+
+
+TAKEN = {
+    "pauses": "…" * 3_000,
+    "Chinese with pauses": "好……" * 2_600,
+    "Roman numerals": "Ⅷ Ⅸ Ⅻ " * 1_300,
+    "Korean": "닭" * MAX_WORDS_CHARS,
+    "Vietnamese": "ế " * 4_000,
+    "Vietnamese in parts": "e\u0302\u0301 " * 2_000,
+    "Japanese of half width": "ｶﾞｷﾞ" * 2_000,
+    "vowels and tones of Thai": "น้ำ" * 2_000,
+}
+
+
+@pytest.mark.parametrize("words", TAKEN.values(), ids=TAKEN)
+def test_long_words_of_any_script_are_taken(words: str) -> None:
+    assert words_fault(words) is None
 
 
 @pytest.mark.parametrize(("words", "options", "error", "message"), REFUSED.values(), ids=REFUSED)

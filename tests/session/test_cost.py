@@ -10,7 +10,7 @@ from npc_sdk.engine.scripted import ScriptedEngine
 from npc_sdk.lore.content import WorldContent
 from npc_sdk.messages import Message
 from npc_sdk.persona.timeline import ProperName
-from npc_sdk.session import Session, ahead
+from npc_sdk.session import Session, ahead, words
 from npc_sdk.session.words import MAX_WORDS_CHARS
 from npc_sdk.world import World
 from tests.effort import effort_below
@@ -57,15 +57,48 @@ async def test_a_hint_after_a_long_conversation(session: Session, unit: str) -> 
         assert end_of(await hear(session, "Where is it?")).text == "Fine."
 
 
-COSTLY = {"many when written out": "\ufdfa" * 7_990, "marks": "a" + "\u0301\u0316" * 3_900}
+COSTLY = {
+    "many when written out": "\ufdfa" * 7_990,
+    "marks": "a" + "\u0301\u0316" * 3_900,
+    "marks in disguise": "a" + "\u0f73" * 1_900 + "\uff9e" * 4_190,
+}
 
 
-@pytest.mark.parametrize("words", COSTLY.values(), ids=COSTLY)
-async def test_words_that_cost_more_than_they_are_long_are_no_words(session: Session, words: str) -> None:
-    with effort_below(0.25):
-        session.typing(words)
-        failure_of(await hear(session, words))
+@pytest.mark.parametrize("text", COSTLY.values(), ids=COSTLY)
+async def test_words_that_cost_more_than_they_are_long_are_no_words(session: Session, text: str) -> None:
+    with effort_below(0.03):
+        session.typing(text)
+        failure_of(await hear(session, text))
     engine = session._scene.engine
     assert isinstance(engine, ScriptedEngine)
     assert not engine.prefills
     assert not engine.requests
+
+
+async def test_words_that_are_typed_are_looked_at_when_the_share_of_hints_allows(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+    monkeypatch.setattr(ahead, "RESTS", 1e9)
+    monkeypatch.setattr(words, "_cost_fault", looked_at.append)
+    session.typing("…")  # comes at once, and has to be rested from for years
+    for number in range(100):
+        session.typing(f"… {number}")
+    session.typing("\ud800")  # no share is needed to see what is no text
+    assert looked_at == ["…"]
+
+
+SPELT_OUT = {
+    "sayings": "\ufdfa" * 1_333,
+    "numbers in brackets": "<⒇" * 4_000,
+    "Korean": "닭" * MAX_WORDS_CHARS,
+    "marks": ("a" + "\u0f73" * 15) * 480,
+    "letters that are all different": "".join(map(chr, range(0xAC00, 0xAC00 + MAX_WORDS_CHARS))),
+}
+
+
+@pytest.mark.parametrize("text", SPELT_OUT.values(), ids=SPELT_OUT)
+async def test_words_that_are_the_longest_when_written_out_cost_no_more(session: Session, text: str) -> None:
+    assert end_of(await hear(session, "Hello?")).text == "Fine."
+    with effort_below(0.15):
+        assert end_of(await hear(session, text)).text == "Fine."

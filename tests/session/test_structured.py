@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
+from jsonschema_specifications import REGISTRY
 
 from npc_sdk.engine.scripted import ScriptedEngine
 from npc_sdk.errors import EngineError, RequestError
@@ -114,12 +117,15 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "one schema too many": ({"properties": {f"p{at}": {} for at in range(MAX_SCHEMAS)}}, "more than 64 schemas"),
     "plain yes and no": ({"properties": {f"{at}": at % 2 > 0 for at in range(500)}}, "more than 64 schemas"),
     "a tree": ({"anyOf": [{"allOf": [{}] * 8}] * 8}, "more than 64 schemas"),
+    "a wide aside": ({"contentSchema": {"anyOf": [{}] * 1900}}, "more than 64 schemas"),
+    "the state's values, aside": ({"contentSchema": {"from": "state.holds"}}, "of no meaning"),
 }
 
 
 COSTLY: dict[str, dict[str, Any]] = {
     "as many schemas as there may be": {"properties": {f"p{at}": {"minLength": 1} for at in range(MAX_SCHEMAS - 1)}},
     "far too many": {"anyOf": [{}] * 1900},
+    "far too many aside": {"contentSchema": {"anyOf": [{}] * 1900}},
     "far too many, in one word each": {"dependentSchemas": {f"{at}": True for at in range(500)}},
     "many names": {"required": [f"n{at}" for at in range(800)]},
     "many values": {"enum": [[at] for at in range(900)]},
@@ -132,6 +138,41 @@ def test_a_schema_is_judged_within_the_time_of_a_frame(schema: dict[str, Any]) -
     schema_fault({"type": "object"})  # the schema of schemas is read once
     with effort_below(0.05):
         schema_fault(schema)
+
+
+_META = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+_VOCABULARY = {
+    keyword
+    for uri in REGISTRY
+    if "/2020-12/" in uri
+    for keyword in REGISTRY.contents(uri).get("properties", ())  # type: ignore[union-attr]
+}
+_WRONG = {"minLength": -1}
+_SHAPES: tuple[Callable[[Any], Any], ...] = (lambda part: part, lambda part: [part], lambda part: {"a": part})
+
+
+def _looks_into(schema: Any) -> bool:
+    """Whether the schema of schemas finds what is wrong with the part."""
+    errors = list(_META.iter_errors(schema))
+    for error in errors:
+        errors += error.context or ()
+    return any("minLength" in error.absolute_path and error.validator == "minimum" for error in errors)
+
+
+_HOLDS = {
+    keyword: shape for keyword in sorted(_VOCABULARY) for shape in _SHAPES if _looks_into({keyword: shape(_WRONG)})
+}
+
+
+@pytest.mark.parametrize(("keyword", "shape"), _HOLDS.items(), ids=_HOLDS)
+def test_every_part_that_is_checked_is_counted_or_refused(keyword: str, shape: Callable[[Any], Any]) -> None:
+    fault = schema_fault({keyword: shape({"anyOf": [{}] * MAX_SCHEMAS})})
+    assert fault is not None
+    assert "more than 64 schemas" in fault.message or keyword in fault.message
+
+
+def test_those_parts_are_known() -> None:
+    assert {"not", "anyOf", "$defs", "contentSchema", "patternProperties", "dependencies"} <= _HOLDS.keys()
 
 
 def test_as_many_schemas_as_there_may_be_are_taken() -> None:

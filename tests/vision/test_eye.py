@@ -216,7 +216,7 @@ async def test_a_closed_eye_lets_nobody_wait(gate: Gate) -> None:
 
 
 async def test_pictures_that_would_take_too_much_together_are_overloaded_until_others_leave(gate: Gate) -> None:
-    eye = Eye(max_bytes=2 * 50 * 50 * 3 + 3 * len(PART.data), timeout_s=60)
+    eye = Eye(max_bytes=2 * len(PART.data), timeout_s=60)
     first, holder = await begun(gate, eye), object()
     second = asyncio.ensure_future(eye.look([PART], max_px=50, asker="mara", holder=holder))
     await asyncio.sleep(0)
@@ -225,6 +225,42 @@ async def test_pictures_that_would_take_too_much_together_are_overloaded_until_o
     gate.opened.set()
     await asyncio.gather(first, second)
     assert await eye.look([PART], max_px=50, asker="mara", holder=object())
+    eye.close()
+
+
+async def test_small_pictures_of_many_replies_have_room_together_where_large_ones_would_have_none() -> None:
+    small = part("PNG", corners(64, 64))
+    eye, holders = Eye(turn_timeout_s=600, timeout_s=60), [object() for _ in range(32)]
+    looks = [eye.look([small] * 4, max_px=3_584, asker=str(at), holder=one) for at, one in enumerate(holders)]
+    seen = await asyncio.gather(*looks)
+    assert eye.room.held_bytes == sum(len(one.data) for pictures in seen for one in pictures)
+    eye.close()
+
+
+async def test_a_look_holds_each_picture_as_soon_as_it_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    eye, held = Eye(), list[int]()
+
+    def noted(_part: ImagePart, _max_px: int) -> Picture:
+        held.append(eye.room.held_bytes)
+        return Picture(1, 1, b"rgb")
+
+    monkeypatch.setattr(eye_module, "_decoded", noted)
+    came_bytes, small_bytes = 3 * len(PART.data), 12 + 3
+    await eye.look([PART] * 3, max_px=50, asker="mara", holder=object())
+    assert held == [came_bytes, came_bytes + small_bytes, came_bytes + 2 * small_bytes]
+    assert eye.room.held_bytes == 3 * small_bytes
+    eye.close()
+
+
+async def test_a_look_that_has_no_room_for_what_it_became_holds_nothing() -> None:
+    eye = Eye(max_bytes=2 * (12 + 3 * 50 * 25))
+    eye.room.take(other := object(), 1)
+    for _ in range(2):
+        with pytest.raises(Overloaded, match="pictures of other replies take"):
+            await eye.look([PART] * 2, max_px=50, asker="mara", holder=object())
+        assert eye.room.held_bytes == 1
+    eye.room.leave(other)
+    assert await eye.look([PART] * 2, max_px=50, asker="mara", holder=object())
     eye.close()
 
 

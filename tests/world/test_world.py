@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -20,8 +22,10 @@ from npc_sdk.errors import (
     UnknownSession,
 )
 from npc_sdk.events import ReplyFinished, TextDelta
-from npc_sdk.messages import Message
+from npc_sdk.messages import ImagePart, Message
+from npc_sdk.session import ahead
 from npc_sdk.settings import SessionSettings
+from npc_sdk.vision.eye import EYE
 from npc_sdk.world import World
 
 VILLAGE = Path(__file__).parents[2] / "personas"
@@ -153,6 +157,41 @@ def test_a_preview_checks_its_state_and_its_size(world: World) -> None:
         world.preview("mara", "Hello", state={"holds": float("nan")})
     with pytest.raises(PromptTooLong):
         world.preview("mara", "word " * 5000)
+
+
+@pytest.mark.parametrize(("guest", "asker"), [("7", "7"), ("", "save-1")], ids=["guest", "alone"])
+async def test_pictures_take_turns_by_guest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, guest: str, asker: str
+) -> None:
+    askers: list[str] = []
+
+    async def look(parts: Sequence[ImagePart], *, asker: str, **_others: object) -> tuple[ImagePart, ...]:
+        askers.append(asker)
+        return tuple(parts)
+
+    monkeypatch.setattr(EYE, "look", look)
+    world = World.load(folder, ScriptedEngine("Aye.", has_vision=True))
+    session = world.talk("mara", session_id="save-1", guest=guest)
+    async for _event in session.say("Look.", images=(ImagePart("image/png", b"x"),)):
+        pass
+    assert askers == [asker]
+    await world.close()
+
+
+async def test_each_player_of_each_guest_approaches_for_itself(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "RESTS", 0)
+    engine = ScriptedEngine("Aye.")
+    world = World.load(folder, engine)
+    for guest in ("1", "2"):
+        for player in ("Robin", "Alda"):
+            world.approach("mara", player=player, guest=guest)
+    await asyncio.sleep(0)
+    assert len(engine.prefills) == 4, "none took the place of another"
+    world.approach("mara", player="Robin", guest="1")
+    world.depart("1")
+    await asyncio.sleep(0)
+    assert len(engine.prefills) == 4, "whoever is gone approaches nobody"
+    await world.close()
 
 
 async def test_closing_the_world_ends_replies_as_cancelled_and_closes_the_engine(folder: Path) -> None:

@@ -215,10 +215,11 @@ class _Child:
         is_computed = engine.info.device != "none"  # what only recites makes no steps
         while True:
             stats = engine.stats()
+            has_work = stats.running + stats.waiting > 0 or stats.life.has_job
             is_due = is_computed and self._is_due(stats)
             news = stats if stats != told else None
             effort_s = self._effort.now_s(engine.info.device, is_due=is_due)
-            self._outbox.send(Beat(time.monotonic(), effort_s, stats.life, is_due, news))
+            self._outbox.send(Beat(time.monotonic(), effort_s, stats.life, is_due, has_work, news))
             told = stats
             await asyncio.sleep(BEAT_S)
 

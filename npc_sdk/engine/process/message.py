@@ -146,7 +146,7 @@ class Failed:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Beat:
-    """A life sign: how far the model is, and whether a step is due. stats only where they changed.
+    """A life sign: how far the model is, whether a step is due, and whether it has anything. stats where they changed.
 
     Units: at_s is the child's own clock, so that what delays a message counts for no step; effort_s is as Effort's.
     """
@@ -155,6 +155,7 @@ class Beat:
     effort_s: float
     life: LifeStats
     is_busy: bool
+    has_work: bool
     stats: EngineStats | None = None
 
 

@@ -41,6 +41,7 @@ class _Hang:
     words: str
     over_s: float
     grace_s: float = 0.0
+    is_slow: bool = False  # perhaps; it computes, and its pace alone says that it hangs
 
 
 class Pulse:
@@ -48,8 +49,9 @@ class Pulse:
 
     hang_s is the longest that the process may be silent or the model make no progress, for one who knows; None lets it
     be FLOOR_S for what is silent or makes no effort, and ten times the longest layer of late for what computes.
-    Limits that were too short would give the same slow prompt up again and again: each hang therefore doubles the grace
-    and what a step that computes may take, until a reply ends.
+    A limit that was too short would give the same slow prompt up again and again: what a step that computes may take is
+    therefore doubled each time that it cost a process, and once where all went on after a hang, until a reply ends.
+    No other limit is, nor the grace: what is silent or at rest is no slow prompt.
 
     Units: seconds, now by any one clock.
     """
@@ -68,11 +70,12 @@ class Pulse:
         self._effort_s = self._effort_at_s = 0.0  # at the last beat, and when it last was more
         self._life = LifeStats()
         self._is_busy = False
+        self._has_work = True
 
     @property
     def limit_s(self) -> float:
         """How long the step that is under way may compute and show no progress."""
-        return self._patience_s() * self._doubled
+        return self._patience_s() * 2.0**self._doublings
 
     def begin(self, now: float) -> None:
         """A new process is loading."""
@@ -98,14 +101,26 @@ class Pulse:
         """All replies were ended for a fault, which from now on is judged as if somebody waited still."""
         self._is_told = True
 
-    def note_hang(self) -> None:
-        """The fault is over: the process was given up, or goes on after all."""
+    def note_recovery(self) -> None:
+        """The fault is over: the process goes on after all."""
         self._is_told = False
-        self._doublings = min(MOST_DOUBLINGS, self._doublings + 1)
+        self._doublings = max(1, self._doublings)
 
-    def beat(self, now: float, at_s: float, life: LifeStats, *, is_busy: bool, effort_s: float = 0.0) -> None:
-        """The process told how far its model is, and its effort so far. at_s is its clock; is_busy: a step is due."""
-        is_due = (is_busy and self._is_busy) or self._is_told  # who were told have left, and with them what was due
+    def beat(
+        self,
+        now: float,
+        at_s: float,
+        life: LifeStats,
+        *,
+        is_busy: bool,
+        has_work: bool = True,
+        effort_s: float = 0.0,
+    ) -> None:
+        """The process told how far its model is, and its effort so far. at_s is its clock; is_busy: a step is due.
+
+        has_work: the model has not let go of all that it was asked for. It does so itself, and does not hang then.
+        """
+        is_due = (is_busy and self._is_busy) or (self._is_told and has_work)  # who were told wait no more, nor ask
         is_still = is_due and life.progress == self._life.progress
         passed_s = counted_s(at_s - self._beat_at_s, BEAT_S)
         worked_s = passed_s if life.has_job else max(LEAST * passed_s, min(passed_s, effort_s - self._effort_s))
@@ -116,7 +131,7 @@ class Pulse:
             self._idle_s += passed_s
         self._effort_s = effort_s
         self._beat_s, self._beat_at_s = now, at_s
-        self._life, self._is_busy = life, is_busy
+        self._life, self._is_busy, self._has_work = life, is_busy, has_work
         if life.layer_s:
             self._layers_s[life.is_wide] = life.layer_s
 
@@ -134,6 +149,13 @@ class Pulse:
         hang = self._hang(now, has_runs or self._is_told)
         return hang is not None and hang.over_s > hang.grace_s
 
+    def note_given_up(self, now: float, *, has_runs: bool) -> None:
+        """What hangs is ended with its process."""
+        hang = self._hang(now, has_runs or self._is_told)
+        if hang is not None and hang.is_slow:
+            self._doublings = min(MOST_DOUBLINGS, self._doublings + 1)
+        self._is_told = False
+
     def _hang(self, now: float, is_awaited: bool) -> _Hang | None:
         """The worse of silence and standstill, where either is beyond its limit."""
         worse = max(self._silence(now, is_awaited), self._standstill(now, is_awaited), key=lambda one: one.over_s)
@@ -146,19 +168,16 @@ class Pulse:
         words = f"it gave no sign of life for {silent_s:.1f} s"
         if not is_awaited:
             return _Hang(words, silent_s - max(IDLE_S, known_s))
-        return _Hang(words, silent_s - max(FLOOR_S, known_s), GRACE_S * self._doubled)
+        return _Hang(words, silent_s - max(FLOOR_S, known_s), GRACE_S)
 
     def _standstill(self, now: float, is_awaited: bool) -> _Hang:
         since_s = min(now - self._beat_s, BEAT_S)
-        is_due = is_awaited and self._is_loaded and (self._is_busy or self._is_told)
+        is_due = is_awaited and self._is_loaded and (self._is_busy or (self._is_told and self._has_work))
         idle_s, stuck_s = (self._idle_s + since_s, self._stuck_s + since_s) if is_due else (0.0, 0.0)
         idle_limit_s = self.limit_s if self._life.has_job else max(FLOOR_S, self._hang_s or 0.0)
         over_s = max(idle_s - idle_limit_s, stuck_s - self.limit_s)
-        return _Hang(f"the model made no progress for {max(idle_s, stuck_s):.1f} s", over_s, GRACE_S * self._doubled)
-
-    @property
-    def _doubled(self) -> float:
-        return 2.0**self._doublings
+        words = f"the model made no progress for {max(idle_s, stuck_s):.1f} s"
+        return _Hang(words, over_s, GRACE_S, is_slow=stuck_s > self.limit_s)
 
     def _patience_s(self) -> float:
         """The limit before any doubling."""

@@ -200,12 +200,12 @@ class Supervisor:
         has_runs = self._listener.has_runs
         why = self._pulse.fault(now, has_runs=has_runs)
         if why and self._pulse.is_final(now, has_runs=has_runs):
-            self._pulse.note_hang()
+            self._pulse.note_given_up(now, has_runs=has_runs)
             return why
         if why and self.state == "ready":
             self._stall(child, why)
         elif not why and self.state == "stalled":
-            self._pulse.note_hang()
+            self._pulse.note_recovery()
             self.state = "ready"
             log.warning("the model's process goes on")
         return ""
@@ -234,8 +234,8 @@ class Supervisor:
             now = _now_s()
             self._pulse.hear(now)
             match message:
-                case Beat(at_s=at_s, effort_s=effort_s, life=life, is_busy=is_busy):
-                    self._pulse.beat(now, at_s, life, is_busy=is_busy, effort_s=effort_s)
+                case Beat(at_s=at_s, effort_s=effort_s, life=life, is_busy=is_busy, has_work=has_work):
+                    self._pulse.beat(now, at_s, life, is_busy=is_busy, has_work=has_work, effort_s=effort_s)
                 case Ended() | Filled():
                     self._pulse.note_end()
                 case Progress(done=done, total=total, what=what):

@@ -213,7 +213,7 @@ func link_lost(error: Dictionary) -> void:
 func _read_address() -> Dictionary:
 	var place = str(get("address")).trim_prefix("tcp://")
 	var colon = place.rfind(":")
-	_host = place.substr(0, colon).trim_prefix("[").trim_suffix("]") if colon > 0 else ""
+	_host = place.substr(0, colon).to_lower().trim_prefix("[").trim_suffix("]") if colon > 0 else ""
 	_port = int(place.substr(colon + 1, place.length()))
 	if _host == "" or _port < 1 or _port > 65535:
 		var message = "'%s' is no address to connect to" % str(get("address"))

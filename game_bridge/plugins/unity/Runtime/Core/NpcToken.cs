@@ -52,7 +52,7 @@ namespace NpcBridge
 
         private static string Name(NpcClientOptions options)
         {
-            var host = IPAddress.TryParse(options.Host, out var address) ? address.ToString() : options.Host;
+            var host = IPAddress.TryParse(options.Host, out var address) ? address.ToString() : options.Host.ToLowerInvariant();
             var isUsual = host == "localhost" || host == "127.0.0.1";
             return isUsual ? options.Port.ToString() : options.Port + "@" + host.Replace(':', '-');
         }
@@ -78,7 +78,7 @@ namespace NpcBridge
 
         private static bool IsLocal(string host)
         {
-            return host == "localhost" || IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address);
+            return string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase) || IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address);
         }
 
         private static string UserFolder()
