@@ -21,7 +21,7 @@ _WORD_S = 0.02
 _TOOL_S = 4.0  # a client that was held up for a moment still answers
 _CONFIRM_S = 30.0
 _STORY = " ".join(f"Word{number}" for number in range(1, STORY_WORDS)) + " end."
-_AFTER_CALL = {"accepted": "Here you are.", "refused": "Then not.", "timeout": "Well then."}
+_AFTER_CALL = {"accepted": "Here you are.", "refused": "Then not.", "timeout": "Well then.", "invalid": "No matter."}
 _SAID = {
     "hello": "Good day to you. Come in.",
     "sword": 'Wait. <toolcall> {"name": "give_item", "arguments": {"item": "sword"}} </toolcall>',
