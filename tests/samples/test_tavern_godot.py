@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from scripted_evening import END_S, EVENING, missing
 
 from npc_sdk.errors import ConnectionLost, SettingsError
 from samples.tavern_godot import process
@@ -24,49 +25,15 @@ ENGINE = HEADLESS[0]
 needs_engine = pytest.mark.skipif(
     shutil.which(ENGINE) is None, reason=f"{ENGINE} is not installed (Debian: apt-get install {ENGINE})"
 )
-# in this order, with others between them
-ESSENTIAL = """\
-Game      (connected)
-Robin     (comes near Tobin)
-Tobin     *laughs*
-Tobin     Never better, Robin! The stew is hot and the chairs are full. Sit down by the fire!
-Robin     (asked: Tobin sells: ale, for 3 coins) declines
-Tobin     -> sell_item: refused (The player does not want it.)
-Robin     (asked: Tobin sells: honey cake, for 2 coins) agrees
-Tobin     [seen] Tobin sells: honey cake, for 2 coins
-Tobin     -> sell_item: accepted (sells: honey cake, for 2 coins)
-Tobin     Baked this morning! There you are. Enjoy it!
-Tobin     [seen] Tobin opens: cellar door
-Tobin     -> open_door: accepted (opens: cellar door)
-          -- see Tobin act: ok
-          -- a bark where the model breaks: ok
-Robin     (picks up: apple)
-Robin     (hands Mara: apple)
-Mara      An apple. You have a good heart, Robin.
-Mara      -> sell_item: refused (The iron sword is in the forge, not in the tavern.)
-          -- look: unsupported: ok
-Pip       -> take_item: accepted (takes: honey cake)
-Pip       -> give_item: accepted (hands over: silver hammer)
-Pip       -> follow_player: accepted (comes along)
-          -- Pip walks along: ok
-          -- two at once: ok
-          -- cut a story short: ok
-Server    is killed and started anew
-Game      (connection_lost)
-Game      (connected)
-Mara      Where should I go? I have not finished my cup.
-16 requests, 16 ends, 0 expectations not met"""
 
 
 @pytest.mark.engines
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(END_S)
 @needs_engine
 def test_the_scripted_evening_goes_as_expected_in_the_engine() -> None:
-    command = [sys.executable, "-m", "samples.tavern_godot", "--evening", "--scripted", "--time-limit", "600"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=800, check=False)
-    lines = iter(done.stdout.splitlines())
-    missing = [line for line in ESSENTIAL.splitlines() if line not in lines]
-    assert not missing, done.stdout + done.stderr
+    command = [sys.executable, "-m", "samples.tavern_godot", *EVENING]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=END_S - 100, check=False)
+    assert not missing(done.stdout), done.stdout + done.stderr
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from scripted_evening import END_S, EVENING, missing
 
 import samples.tavern_godot.__main__ as tavern
 from npc_sdk.errors import SettingsError
@@ -17,32 +18,10 @@ ENGINE = GODOT_4[0]
 needs_engine = pytest.mark.skipif(
     shutil.which(ENGINE) is None, reason=f"{ENGINE} is not in PATH (Debian: .ci/godot4 FOLDER puts it into FOLDER)"
 )
-# in this order, with others between them
-ESSENTIAL = """\
-Game      (connected)
-Robin     (comes near Tobin)
-Tobin     *laughs*
-Robin     (asked: Tobin sells: ale, for 3 coins) declines
-Tobin     -> sell_item: refused (The player does not want it.)
-Robin     (asked: Tobin sells: honey cake, for 2 coins) agrees
-Tobin     [seen] Tobin sells: honey cake, for 2 coins
-Tobin     -> sell_item: accepted (sells: honey cake, for 2 coins)
-Tobin     [seen] Tobin opens: cellar door
-Robin     (hands Mara: apple)
-Mara      -> sell_item: refused (The iron sword is in the forge, not in the tavern.)
-          -- look: unsupported: ok
-Pip       -> give_item: accepted (hands over: silver hammer)
-          -- Pip walks along: ok
-          -- two at once: ok
-          -- cut a story short: ok
-Server    is killed and started anew
-Game      (connected)
-Mara      Where should I go? I have not finished my cup.
-16 requests, 16 ends, 0 expectations not met"""
 
 
 @pytest.mark.engines
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(END_S)
 @needs_engine
 def test_the_scripted_evening_goes_as_expected_and_the_engine_complains_of_nothing(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -56,10 +35,9 @@ def test_the_scripted_evening_goes_as_expected_and_the_engine_complains_of_nothi
         return entry
 
     monkeypatch.setattr(tavern, "read_line", listen)
-    code = tavern.main(["--godot", "4", "--evening", "--scripted", "--time-limit", "150"])
+    code = tavern.main(["--godot", "4", *EVENING])
     said = capfd.readouterr()
-    lines = iter(said.out.splitlines())
-    assert not [line for line in ESSENTIAL.splitlines() if line not in lines], said.out + said.err
+    assert not missing(said.out), said.out + said.err
     assert any(line.startswith("Godot Engine v4.") for line in engine_lines)
     assert not [line for line in engine_lines if "ERROR" in line], engine_lines
     assert code == 0
